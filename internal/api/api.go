@@ -1,0 +1,30 @@
+// Package api is the vocabulary of aictl: the types and the declarations of
+// every operation, a file a noun, without behaviour. The server binds them
+// (internal/ops), and every client calls them through the same values, so that
+// a misspelt operation does not compile.
+//
+// JSON names are snake_case and only ever added within a version; times are
+// RFC 3339 in UTC; durations are strings.
+package api
+
+import "github.com/aictl/aictl/internal/op"
+
+// All lists every declaration, in the order of the manual. A test checks that
+// none is missing.
+func All() []op.Declaration {
+	return []op.Declaration{
+		ServicesList, ServicesDescribe, ServicesHealth, ServicesInvoke, ServicesStream,
+		ChatAsk,
+		SessionsList, SessionsShow, SessionsDelete,
+		PredictForecast, PredictAnomaly, PredictModels,
+		ProvidersList, ProvidersTest,
+		AuditLog, AuditVerify,
+		AccountsList, AccountsCreate, AccountsGrant, AccountsDelete,
+		TokensList, TokensCreate, TokensRevoke,
+		AuthWhoami, AuthLogout,
+		PlatformStatus,
+	}
+}
+
+// None is the input of operations that take none.
+type None struct{}
