@@ -2,6 +2,7 @@
 
 GO          ?= go
 BIN         := bin
+BINDIR       = $(abspath $(BIN))
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT      ?= $(shell git rev-parse HEAD 2>/dev/null || echo none)
 # The commit's own time, so that two builds of one commit are byte-identical.
@@ -30,7 +31,7 @@ help: ## Print this list
 
 ##@ Use it
 up: build ## Build, start the platform in the background, wait until it is ready
-	@./$(BIN)/aictl up
+	@$(BINDIR)/aictl up
 	@printf '\nTry next:\n'
 	@printf '  ./$(BIN)/aictl chat "what is running?"\n'
 	@printf '  ./$(BIN)/aictl predict forecast --horizon 12 < docs/examples/series.csv\n'
@@ -38,7 +39,7 @@ up: build ## Build, start the platform in the background, wait until it is ready
 	@printf '  make down\n'
 
 down: build ## Stop the platform; its data stays
-	@./$(BIN)/aictl down
+	@$(BINDIR)/aictl down
 
 ##@ Work on it
 build: ## Build bin/aictl and bin/aictl-server (no cgo, reproducible)
