@@ -21,7 +21,7 @@ RACE        := $(if $(CC_FOUND),-race,)
 TESTENV     := $(if $(CC_FOUND),CGO_ENABLED=1,CGO_ENABLED=0)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down build test lint fmt e2e bench generate completions docs picture release-snapshot check clean
+.PHONY: help up down build test lint fmt e2e bench generate completions docs picture release-snapshot check generated clean
 
 help: ## Print this list
 	@printf 'aictl %s\n\nUsage: make TARGET\n\n' '$(VERSION)'
@@ -61,10 +61,13 @@ fmt: ## Format the Go code (gofumpt, goimports)
 e2e: build ## Run the end-to-end suite against real PostgreSQL, Redis and other people's clients
 	$(GOTEST) -buildvcs=false -tags e2e -count=1 -timeout $(E2E_TIMEOUT) ./test/e2e/...
 
-bench: ## Run the benchmarks and print the README's table
-	$(GO) test -buildvcs=false -run '^$$' -bench . -benchmem $(TEST)
+bench: ## Run the benchmarks, then print the README's table (real binaries beside their peers)
+	$(GO) test -buildvcs=false -run '^$$' -bench . -benchmem ./internal/... ./server/...
+	$(GO) test -buildvcs=false -tags e2e -run '^$$' -bench Table -benchtime 1x -timeout 20m ./test/e2e
 
-check: lint test generate ## What CI runs: lint, tests, and that generated files are current
+check: lint test generated ## What CI runs before the end-to-end suite
+
+generated: generate ## Fail when a generated file is not current
 	@git diff --exit-code -- completions docs || { echo 'Generated files differ: commit the result of "make generate".' >&2; exit 1; }
 
 ##@ Generate and release

@@ -23,7 +23,7 @@ var build = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", dir+"/", //nolint:noctx // shared by all tests of the process
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", dir+"/",
 		"github.com/aictl/aictl/cmd/aictl", "github.com/aictl/aictl/cmd/aictl-server")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

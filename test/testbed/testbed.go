@@ -75,7 +75,6 @@ type Process struct {
 	name string
 	log  string
 	done chan struct{} // closed when the child has been reaped
-	err  error         // of Wait; read after done
 	once sync.Once
 }
 
@@ -90,7 +89,7 @@ func Start(t testing.TB, name string, cmd *exec.Cmd) *Process {
 	require.NoError(t, cmd.Start(), "starting %s", name)
 	p := &Process{cmd: cmd, name: name, log: log.Name(), done: make(chan struct{})}
 	go func() {
-		p.err = cmd.Wait()
+		_ = cmd.Wait() // how it ended is in its ProcessState
 		close(p.done)
 	}()
 	t.Cleanup(func() {
@@ -118,7 +117,7 @@ func (p *Process) Output() string {
 func (p *Process) Exited() error {
 	select {
 	case <-p.done:
-		return fmt.Errorf("%s ended (%v):\n%s", p.name, p.err, tail(p.Output(), 4<<10))
+		return fmt.Errorf("%s ended (%s):\n%s", p.name, p.cmd.ProcessState, tail(p.Output(), 4<<10))
 	default:
 		return nil
 	}
