@@ -101,7 +101,7 @@ func (f Format) Machine() bool { return f.Kind == JSON || f.Kind == JSONL || f.K
 // Human says that the format is for people: table or wide.
 func (f Format) Human() bool { return f.Kind == "" || f.Kind == Table || f.Kind == Wide }
 
-// nearest is the candidate within an edit distance of two, or one that the
+// nearest is the candidate within an edit distance of two and half the word, or one that the
 // word begins; "" without one.
 func nearest(word string, candidates []string) string {
 	type scored struct {
@@ -115,7 +115,7 @@ func nearest(word string, candidates []string) string {
 		if len(word) >= 2 && strings.HasPrefix(c, word) {
 			d = 0
 		}
-		if d <= 2 && d < len(word) {
+		if 2*d <= len(word) && d <= 2 {
 			list = append(list, scored{c, d})
 		}
 	}

@@ -2,7 +2,6 @@ package output
 
 import (
 	"bytes"
-	"encoding/json"
 
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/term"
@@ -157,9 +156,9 @@ func typed(typ string, doc []byte) ([]byte, error) {
 			return doc, nil
 		}
 	}
-	name, err := json.Marshal(typ)
+	name, err := marshal(typ)
 	if err != nil {
-		return nil, fail.Wrap(fail.Internal, err, "encoding the type of an item")
+		return nil, err
 	}
 	out := append([]byte(`{"type":`), name...)
 	switch {
