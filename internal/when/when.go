@@ -118,8 +118,10 @@ func Parse(s string, now time.Time, loc *time.Location) (time.Time, error) {
 	if t, ok, err := relative(s, now); ok {
 		return t, err
 	}
-	if t, ok, err := unix(s); ok {
-		return t.In(loc), err
+	if t, ok, err := unix(s); ok && err != nil {
+		return time.Time{}, err
+	} else if ok {
+		return within(t.In(loc), s)
 	}
 	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
 		return within(t.In(loc), s)
