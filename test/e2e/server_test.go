@@ -35,6 +35,7 @@ type config struct {
 	providers  []provider
 	firstToken time.Duration // how long a provider may be silent
 	noBreaker  bool
+	drain      time.Duration
 }
 
 type provider struct{ name, url string }
@@ -78,3 +79,5 @@ func startServer(t testing.TB, cfg config) *server {
 	require.NotEmpty(t, token, "%s", line)
 	return &server{url: ready.URL, token: token, client: newClient(t, ready.URL, token), process: process}
 }
+
+func (c config) yaml() []byte { return nil }
