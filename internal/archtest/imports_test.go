@@ -1,0 +1,160 @@
+// Package archtest holds the import rules of the architecture, a reason for
+// each forbidden edge. It has no code of its own.
+package archtest
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/aictl/aictl/"
+
+// rule: packages that match From may import what matches Deny only where
+// Except matches too. Patterns are import paths; a trailing * is a prefix.
+type rule struct {
+	from   []string
+	not    []string // of from, those that the rule leaves alone
+	deny   []string
+	except []string
+	why    string
+}
+
+var rules = []rule{
+	{
+		from: ours("internal/op", "internal/ml*"), deny: ours("*"), except: ours("internal/fail", "internal/ml*"),
+		why: "op and ml are the leaves: what everything stands on depends on nothing of ours",
+	},
+	{
+		from: ours("internal/fail"), deny: ours("*"),
+		why: "the error vocabulary is used by everybody",
+	},
+	{
+		from: ours("internal/api"), deny: ours("*"), except: ours("internal/op", "internal/fail"),
+		why: "the vocabulary has no behaviour",
+	},
+	{
+		from: ours("internal/ml*"), deny: []string{"net/http", "net"},
+		why: "algorithms are pure",
+	},
+	{
+		from: ours("internal/cli*", "tui*", "internal/client", "internal/output", "internal/term", "internal/config", "internal/when", "cmd/aictl"),
+		deny: append(ours("internal/platform", "internal/ops", "internal/store*", "internal/ai*", "internal/ml*",
+			"internal/authn", "internal/authz", "internal/audit", "internal/limit", "internal/devstack*", "server*"),
+			"modernc.org/*", "github.com/jackc/*", "github.com/redis/*", "github.com/prometheus/*", "go.opentelemetry.io/*", "gonum.org/*"),
+		why: "the faces reach the platform through operations only, and the aictl binary holds no engine",
+	},
+	{
+		from: ours("*"), not: ours("internal/cli*", "cmd/*"), deny: []string{"github.com/spf13/cobra*", "github.com/spf13/pflag"},
+		why: "the command tree is one face among others",
+	},
+	{
+		from: ours("*"), not: ours("tui*"), deny: []string{"charm.land/bubbletea*", "charm.land/bubbles*"},
+		why: "there is one TUI",
+	},
+	{
+		from: ours("*"), not: ours("internal/store*"), deny: []string{"modernc.org/sqlite*", "github.com/jackc/pgx*", "github.com/pressly/goose*", "database/sql"},
+		why: "SQL is spoken in one place",
+	},
+	{
+		from: ours("*"), not: ours("internal/limit*"), deny: []string{"github.com/redis/*"},
+		why: "one package speaks to Redis",
+	},
+	{
+		from: ours("*"), not: ours("internal/output"), deny: []string{"k8s.io/*"},
+		why: "client-go belongs to the Kubernetes adapter; output uses its jsonpath only",
+	},
+	{
+		from: ours("internal/*"), not: ours("internal/platform", "internal/ops", "internal/acceptance"), deny: ours("internal/platform", "internal/ops", "server*"),
+		why: "dependencies point inward: only the wiring knows the wiring",
+	},
+	{
+		from: ours("internal/ai*"), deny: ours("internal/store*", "internal/authn", "internal/authz", "internal/audit", "internal/cli*"),
+		why: "a service knows neither where state lives nor who calls it",
+	},
+}
+
+func ours(paths ...string) []string {
+	out := make([]string, len(paths))
+	for i, p := range paths {
+		out[i] = module + p
+	}
+	return out
+}
+
+func matches(path string, patterns []string) bool {
+	for _, p := range patterns {
+		if prefix, ok := strings.CutSuffix(p, "*"); ok && (strings.HasPrefix(path, prefix) || path == strings.TrimSuffix(prefix, "/")) {
+			return true
+		}
+		if path == p {
+			return true
+		}
+	}
+	return false
+}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-e", "-json=ImportPath,Imports", "./...")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	var all []pkg
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else {
+			require.NoError(t, err)
+		}
+		all = append(all, p)
+	}
+}
+
+func TestImports(t *testing.T) {
+	all := packages(t)
+	require.Greater(t, len(all), 10)
+	for _, p := range all {
+		for _, r := range rules {
+			if !matches(p.ImportPath, r.from) || matches(p.ImportPath, r.not) {
+				continue
+			}
+			for _, imp := range p.Imports {
+				if imp != p.ImportPath && matches(imp, r.deny) && !matches(imp, r.except) {
+					self := strings.HasPrefix(imp, p.ImportPath+"/")
+					if !self {
+						t.Errorf("%s imports %s: %s", p.ImportPath, imp, r.why)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestClientBinaryHoldsNoEngine looks at everything that is linked into
+// aictl, not only at what its packages name.
+func TestClientBinaryHoldsNoEngine(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "./cmd/aictl")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	for _, dep := range strings.Fields(string(out)) {
+		for _, engine := range []string{
+			"modernc.org/sqlite", "github.com/jackc/pgx", "github.com/prometheus/", "go.opentelemetry.io/",
+			"gonum.org/", module + "internal/store", module + "internal/platform",
+		} {
+			require.False(t, strings.HasPrefix(dep, engine), "cmd/aictl links %s", dep)
+		}
+	}
+}

@@ -1,0 +1,246 @@
+package factory
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aictl/aictl/internal/api"
+	"github.com/aictl/aictl/internal/config"
+	"github.com/aictl/aictl/internal/fail"
+	"github.com/aictl/aictl/internal/output"
+)
+
+// Target is one control plane that a command speaks to.
+type Target struct {
+	Name, Server, Token, Namespace, Protection string
+	ReadOnly                                   bool
+	// Withheld says why a token that exists is not sent.
+	Withheld string
+}
+
+// Settings are what flags, environment and files come to.
+type Settings struct {
+	Targets  []Target
+	Output   string
+	JQ       string
+	Timeout  time.Duration // 0 where nobody set one
+	DryRun   string
+	Yes      bool
+	Reason   string
+	Quiet    bool
+	Verbose  bool
+	NoColor  bool
+	CacheDir string
+	// All are the resolved settings of the first target with their origins.
+	All *config.Settings
+}
+
+// offline marks commands that must work with a broken configuration.
+const offline = "aictl.offline"
+
+// MarkOffline gives the annotations of such a command.
+func MarkOffline() map[string]string { return map[string]string{offline: "true"} }
+
+// Offline reports whether the command does without settings.
+func (f *Factory) Offline(annotations map[string]string) bool { return annotations[offline] == "true" }
+
+// Config reads the files anew.
+func (f *Factory) Config() (*config.Config, error) {
+	dir, err := f.Cwd()
+	if err != nil {
+		dir = ""
+	}
+	return config.Load(config.Options{Env: f.Env, Dir: dir, Path: f.Flags.Config})
+}
+
+// flags gives the global flags that were on the command line, as config
+// wants them.
+func (f *Factory) flags() config.Flags {
+	g := f.Flags
+	all := map[string]string{
+		"server": g.Server, "namespace": g.Namespace, "output": g.Output, "jq": g.JQ, "timeout": g.Timeout,
+		"read-only": strconv.FormatBool(g.ReadOnly), "dry-run": g.DryRun, "yes": strconv.FormatBool(g.Yes),
+		"reason": g.Reason, "quiet": strconv.FormatBool(g.Quiet), "verbose": strconv.FormatBool(g.Verbose),
+		"no-color": strconv.FormatBool(g.NoColor),
+	}
+	out := config.Flags{}
+	for name, v := range all {
+		if g.Set[name] {
+			out[name] = v
+		}
+	}
+	return out
+}
+
+// Settings resolves once and keeps the answer for the run.
+func (f *Factory) Settings() (*Settings, error) {
+	if f.settings != nil {
+		return f.settings, nil
+	}
+	c, err := f.Config()
+	if err != nil {
+		return nil, err
+	}
+	var patterns []string
+	if f.Flags.Set["context"] {
+		patterns = f.Flags.Contexts
+	}
+	all, err := c.ResolveAll(f.flags(), patterns)
+	if err != nil {
+		return nil, err
+	}
+	first := all[0]
+	s := &Settings{
+		Output: first.Output.Value, JQ: first.JQ.Value, DryRun: first.DryRun.Value, Yes: first.Yes.Value,
+		Reason: first.Reason.Value, Quiet: first.Quiet.Value, Verbose: first.Verbose.Value,
+		NoColor: first.NoColor.Value, CacheDir: config.CacheHome(f.Env), All: first,
+	}
+	if first.Timeout.Origin != config.Default {
+		s.Timeout = first.Timeout.Value
+	}
+	for _, one := range all {
+		s.Targets = append(s.Targets, Target{
+			Name: one.Context.Value, Server: one.Server.Value, Token: one.Token.Value.Reveal(),
+			Namespace: one.Namespace.Value, Protection: one.Protection.Value, ReadOnly: one.ReadOnly.Value,
+			Withheld: one.TokenWithheld,
+		})
+	}
+	f.settings = s
+	return s, nil
+}
+
+// PrinterFor makes a printer for a format that the command chose itself; it
+// works without settings.
+func (f *Factory) PrinterFor(format string) (*output.Printer, error) {
+	opts := output.FromIO(f.IO, format, f.Flags.JQ)
+	opts.Now = f.Now
+	return output.New(opts)
+}
+
+// DataDir is the data directory: the flag's, AICTL_DATA_DIR, or the XDG one.
+func (f *Factory) DataDir(flag string) (string, error) {
+	dir := flag
+	if dir == "" {
+		dir = f.Env("AICTL_DATA_DIR")
+	}
+	if dir == "" {
+		if dir = config.DataHome(f.Env); dir == "" {
+			return "", fail.New(fail.Usage, "there is no home directory for the data").Hint("give --data-dir")
+		}
+	}
+	return filepath.Abs(dir)
+}
+
+// RefuseReadOnly guards the hand-made commands that change something on this
+// machine rather than through the transport.
+func (f *Factory) RefuseReadOnly(command string) error {
+	s, err := f.Settings()
+	if err != nil {
+		return err
+	}
+	if s.All.ReadOnly.Value {
+		return fail.New(fail.Refused, "read-only: aictl %s was not run (%s)", command, s.All.ReadOnly.Origin).
+			Hint("aictl config view --show-origin")
+	}
+	return nil
+}
+
+// SaveContext keeps a token for a server under a context and makes the
+// context current where none is.
+func (f *Factory) SaveContext(name, server, token string) error {
+	c, err := f.Config()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return c.SaveToken(ctx, name, server, token)
+}
+
+// HasWorkingContext reports whether the context holds a token at all: a start
+// then need not issue another.
+func (f *Factory) HasWorkingContext(name string) bool {
+	c, err := f.Config()
+	if err != nil {
+		return false
+	}
+	one, err := c.Show(name)
+	return err == nil && one.Token != ""
+}
+
+// ContextNames lists the contexts for completion.
+func (f *Factory) ContextNames() []string {
+	c, err := f.Config()
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, one := range c.List() {
+		out = append(out, one.Name+"\t"+one.Server)
+	}
+	return out
+}
+
+// readyAnswer is what /readyz says.
+type readyAnswer struct {
+	Ready   bool `json:"ready"`
+	Reasons []struct {
+		Check   string `json:"check"`
+		Message string `json:"message"`
+	} `json:"reasons"`
+}
+
+// FillReadiness asks a local server whether it is ready, without credentials,
+// and then with them for what only members see.
+func (f *Factory) FillReadiness(ctx context.Context, url string, ready *bool, reasons *[]string, services *int, store *string) {
+	ctx, cancel := f.Deadline(ctx, 3*time.Second)
+	defer cancel()
+	answer, err := fetchReady(ctx, url)
+	if err != nil {
+		*reasons = append(*reasons, err.Error())
+		return
+	}
+	*ready = answer.Ready
+	for _, r := range answer.Reasons {
+		*reasons = append(*reasons, r.Check+": "+r.Message)
+	}
+	c, err := f.Config()
+	if err != nil {
+		return
+	}
+	for _, one := range c.List() {
+		if strings.TrimSuffix(one.Server, "/") != strings.TrimSuffix(url, "/") || one.Token == "" {
+			continue
+		}
+		cl, err := f.Client(Target{Server: url, Token: one.Token.Reveal()})
+		if err != nil {
+			return
+		}
+		defer cl.Close()
+		if st, err := api.PlatformStatus.Call(ctx, cl, api.None{}); err == nil {
+			*services, *store = st.Services, st.Store
+			return
+		}
+	}
+}
+
+func fetchReady(ctx context.Context, url string) (readyAnswer, error) {
+	var a readyAnswer
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/readyz", nil)
+	if err != nil {
+		return a, err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return a, fmt.Errorf("does not answer: %w", err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	return a, json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&a)
+}

@@ -1,0 +1,19 @@
+package cli
+
+// groupShort is the summary of a noun.
+func groupShort(noun string) string {
+	if s, ok := groupSummaries[noun]; ok {
+		return s
+	}
+	return "Work with " + noun
+}
+
+var groupSummaries = map[string]string{
+	"services":  "List and describe the AI services, and see how they do",
+	"sessions":  "Read and delete kept conversations",
+	"predict":   "Forecast series and find anomalies",
+	"providers": "See and test the model providers behind chat",
+	"audit":     "Read and verify the record of what was done",
+	"accounts":  "Manage who may sign in, and as what",
+	"tokens":    "Manage API tokens",
+}

@@ -1,0 +1,48 @@
+package polish
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/aictl/aictl/internal/api"
+	"github.com/aictl/aictl/internal/cli/factory"
+)
+
+// Run replaces what a generated command does; in is a pointer to the
+// operation's input, filled from flags and arguments.
+type Run = func(cmd *cobra.Command, in any) error
+
+// Runs are the hand-made commands by operation id.
+func Runs(f *factory.Factory) map[string]Run {
+	chat, predict, invoke := &chatCommand{f: f}, &predictCommand{f: f}, &invokeCommand{f: f}
+	return map[string]Run{
+		api.ChatAsk.ID:         chat.run,
+		api.PredictForecast.ID: predict.forecast,
+		api.PredictAnomaly.ID:  predict.anomaly,
+		api.ServicesInvoke.ID:  invoke.run,
+		api.AuditLog.ID:        func(cmd *cobra.Command, in any) error { return auditLog(f, cmd, in) },
+	}
+}
+
+// Flags add what the declarations cannot say: flags of the terminal's side.
+var Flags = map[string]func(*factory.Factory, *cobra.Command){
+	api.ChatAsk.ID:         chatFlags,
+	api.PredictForecast.ID: predictFlags,
+	api.PredictAnomaly.ID:  predictFlags,
+	api.ServicesInvoke.ID: func(_ *factory.Factory, cmd *cobra.Command) {
+		cmd.Flags().Bool("stream", false, "receive the answer in parts")
+	},
+	api.AuditLog.ID: func(_ *factory.Factory, cmd *cobra.Command) {
+		cmd.Flags().String("since", "", "not before this time (24h, 3d, RFC 3339)")
+		cmd.Flags().String("from", "", "not before this time")
+		cmd.Flags().String("to", "", "before this time")
+	},
+}
+
+// text reads a flag that Flags added.
+func text(cmd *cobra.Command, name string) string {
+	v, err := cmd.Flags().GetString(name)
+	if err != nil {
+		return ""
+	}
+	return v
+}
