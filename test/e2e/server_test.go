@@ -80,4 +80,29 @@ func startServer(t testing.TB, cfg config) *server {
 	return &server{url: ready.URL, token: token, client: newClient(t, ready.URL, token), process: process}
 }
 
-func (c config) yaml() []byte { return nil }
+// yaml is the configuration file. JSON is YAML.
+func (c config) yaml() []byte {
+	var upstreams []any
+	for _, p := range c.providers {
+		// Weight 0 is strict order.
+		upstreams = append(upstreams, map[string]any{"name": p.name, "url": p.url + "/v1", "models": []string{"echo-model"}, "weight": 0})
+	}
+	chat := map[string]any{"breaker": !c.noBreaker}
+	if upstreams != nil {
+		chat["upstreams"] = upstreams
+	}
+	if c.firstToken > 0 {
+		chat["first_token"] = c.firstToken.String()
+	}
+	doc := map[string]any{"chat": chat, "limits": map[string]any{"rps": 0}}
+	if c.postgres != "" {
+		doc["database"] = map[string]any{"url": c.postgres}
+	}
+	if c.redis != "" {
+		doc["redis"] = map[string]any{"url": c.redis}
+	}
+	if c.drain > 0 {
+		doc["drain"] = c.drain.String()
+	}
+	return encode(doc)
+}
