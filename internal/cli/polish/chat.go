@@ -169,7 +169,7 @@ func (c *chatCommand) ask(ctx context.Context, p *output.Printer, q api.ChatInpu
 // (made safe) elsewhere.
 func (c *chatCommand) writer() io.WriteCloser {
 	if c.f.IO.StdoutTTY && c.f.IO.ColorEnabled && !c.f.IO.Accessible {
-		return newMarkdown(c.f.IO.Out, c.f.IO.Width)
+		return newMarkdown(c.f.IO.Out, c.f.IO.Width, c.f.IO.Styles())
 	}
 	if c.f.IO.StdoutTTY {
 		return &lineEnd{SafeWriter: term.NewSafeWriter(c.f.IO.Out), out: c.f.IO.Out}

@@ -4,8 +4,7 @@ import (
 	"io"
 	"strings"
 
-	"charm.land/glamour/v2"
-
+	render "github.com/aictl/aictl/internal/markdown"
 	"github.com/aictl/aictl/internal/term"
 )
 
@@ -13,15 +12,15 @@ import (
 // soon as it is complete, so that nothing shown has to be taken back. Text is
 // made safe before it is styled.
 type markdown struct {
-	out   io.Writer
-	width int
-	safe  *term.SafeWriter
-	text  strings.Builder // the blocks that are not complete yet
-	r     *glamour.TermRenderer
+	out    io.Writer
+	width  int
+	styles term.Styles
+	safe   *term.SafeWriter
+	text   strings.Builder // the blocks that are not complete yet
 }
 
-func newMarkdown(out io.Writer, width int) *markdown {
-	m := &markdown{out: out, width: min(width, 100)}
+func newMarkdown(out io.Writer, width int, styles term.Styles) *markdown {
+	m := &markdown{out: out, width: min(width, 100), styles: styles}
 	m.safe = term.NewSafeWriter(&m.text)
 	return m
 }
@@ -69,18 +68,7 @@ func continues(line string) bool {
 }
 
 func (m *markdown) show(block string) error {
-	if m.r == nil {
-		r, err := glamour.NewTermRenderer(glamour.WithStandardStyle("dark"), glamour.WithWordWrap(m.width))
-		if err != nil {
-			return err
-		}
-		m.r = r
-	}
-	rendered, err := m.r.Render(block)
-	if err != nil {
-		rendered = block
-	}
-	_, err = io.WriteString(m.out, strings.Trim(rendered, "\n")+"\n\n")
+	_, err := io.WriteString(m.out, render.Render(block, m.width, m.styles)+"\n\n")
 	return err
 }
 
