@@ -1,0 +1,123 @@
+package chat
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"github.com/aictl/aictl/internal/fail"
+)
+
+// head is the part of a request that decides its way.
+type head struct {
+	Model  string
+	Stream bool
+}
+
+// span is one member's value in a JSON object, by byte offsets.
+type span struct{ start, end int }
+
+// Splice returns body with the value of its top-level member "model" replaced
+// by name, or with the member added at the front; every other byte stays as it
+// is. A repeated member is replaced each time, so that the upstream cannot
+// read another name than the one that was checked. body itself is not changed.
+// An error has code usage: body is not a JSON object.
+func Splice(body []byte, name string) ([]byte, error) {
+	value, err := json.Marshal(name)
+	if err != nil {
+		return nil, fail.Wrap(fail.Usage, err, "encoding the model's name")
+	}
+	return set(body, "model", value)
+}
+
+// withStream sets "stream": true, as the caller asked outside of the body.
+func withStream(body []byte) ([]byte, error) {
+	h, err := readHead(body)
+	if err != nil || h.Stream {
+		return body, err
+	}
+	return set(body, "stream", []byte("true"))
+}
+
+func set(body []byte, member string, value []byte) ([]byte, error) {
+	var spans []span
+	empty, first := true, 0
+	err := members(body, func(name string, at span) error {
+		empty = false
+		if name == member {
+			spans = append(spans, at)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]byte, 0, len(body)+len(value)+len(member)+4)
+	if len(spans) == 0 {
+		first = bytes.IndexByte(body, '{') + 1
+		out = append(append(out, body[:first]...), `"`+member+`":`...)
+		out = append(out, value...)
+		if !empty {
+			out = append(out, ',')
+		}
+		return append(out, body[first:]...), nil
+	}
+	for _, s := range spans {
+		out = append(append(out, body[first:s.start]...), value...)
+		first = s.end
+	}
+	return append(out, body[first:]...), nil
+}
+
+// readHead reads "model" and "stream". Of a repeated member the last counts,
+// as in encoding/json and most decoders.
+func readHead(body []byte) (head, error) {
+	var h head
+	err := members(body, func(name string, at span) error {
+		raw := body[at.start:at.end]
+		if string(raw) == "null" {
+			return nil
+		}
+		switch name {
+		case "model":
+			if err := json.Unmarshal(raw, &h.Model); err != nil {
+				return fail.New(fail.Usage, "member model: want a string")
+			}
+		case "stream":
+			if err := json.Unmarshal(raw, &h.Stream); err != nil {
+				return fail.New(fail.Usage, "member stream: want true or false")
+			}
+		}
+		return nil
+	})
+	return h, err
+}
+
+// members calls f with each top-level member of the object in body.
+func members(body []byte, f func(name string, at span) error) error {
+	if !json.Valid(body) {
+		return fail.New(fail.Usage, "the request is not valid JSON").Hint("aictl services describe chat")
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return fail.New(fail.Usage, "the request is not a JSON object").Hint("aictl services describe chat")
+	}
+	for d.More() {
+		t, err := d.Token()
+		if err != nil {
+			return fail.Wrap(fail.Usage, err, "reading the request")
+		}
+		name, ok := t.(string)
+		if !ok {
+			return fail.New(fail.Usage, "the request is not a JSON object")
+		}
+		var raw json.RawMessage
+		if err := d.Decode(&raw); err != nil {
+			return fail.Wrap(fail.Usage, err, "reading the request")
+		}
+		end := int(d.InputOffset())
+		if err := f(name, span{end - len(raw), end}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
