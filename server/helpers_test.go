@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -36,6 +37,8 @@ func (keys) Authenticate(_ context.Context, bearer string) (op.Identity, error) 
 	}
 	return op.Identity{}, fail.New(fail.Auth, "no such token").Hint("aictl login")
 }
+
+func newRegistry() *prometheus.Registry { return prometheus.NewRegistry() }
 
 // gatewayFunc is a gateway for tests.
 type gatewayFunc func(ctx context.Context, call ai.Call) (*ai.Reply, error)

@@ -19,13 +19,13 @@ func Run(ctx context.Context, s *Server) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
-	return run(ctx, s, signals)
-}
-
-func run(ctx context.Context, s *Server, signals <-chan os.Signal) error {
 	if err := s.Start(ctx); err != nil {
 		return err
 	}
+	return s.serve(ctx, signals)
+}
+
+func (s *Server) serve(ctx context.Context, signals <-chan os.Signal) error {
 	cause := s.serveUntil(ctx, signals)
 
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.o.Drain+3*grace)
