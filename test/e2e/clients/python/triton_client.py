@@ -34,14 +34,16 @@ with triton.InferenceServerClient(url=HOST, connection_timeout=30, network_timeo
 
     # The tensors by their metadata: a season of 7 over ten weeks, 7 ahead.
     series = np.array([10 + (i % 7) for i in range(70)], dtype=np.float64)
-    values = {"values": series, "horizon": np.array([7], dtype=np.int64)}
     inputs = []
-    for name, value in values.items():
-        described = next(i for i in metadata["inputs"] if i["name"] == name)
+    for described in metadata["inputs"]:
+        if described["name"] not in ("values", "horizon"):
+            continue  # what else it takes is optional
+        value = series if described["name"] == "values" else np.array([7])
         value = value.astype(triton_to_np_dtype(described["datatype"]))
-        tensor = triton.InferInput(name, list(value.shape), described["datatype"])
+        tensor = triton.InferInput(described["name"], list(value.shape), described["datatype"])
         tensor.set_data_from_numpy(value, binary_data=False)
         inputs.append(tensor)
+    assert len(inputs) == 2, metadata["inputs"]
     outputs = [triton.InferRequestedOutput(o["name"], binary_data=False) for o in metadata["outputs"]]
     result = client.infer(MODEL, inputs, outputs=outputs, headers=HEADERS)
     name = next(o["name"] for o in metadata["outputs"] if o["datatype"] in ("FP64", "FP32"))
