@@ -89,6 +89,12 @@ type Reply struct {
 	Usage func() Usage
 	// Target names the replica or upstream that answered, for the record.
 	Target string
+	// Length is the size of a plain answer in bytes where it is known, 0 where
+	// it is not.
+	Length int64
+	// Frame makes the event that tells the client of a failure inside a
+	// stream; nil leaves it to the writer.
+	Frame func(error) []byte
 }
 
 // Usage is what a call consumed.
@@ -109,5 +115,5 @@ func JSON(v any) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reply{Status: http.StatusOK, ContentType: "application/json", Chunks: Once(body)}, nil
+	return &Reply{Status: http.StatusOK, ContentType: "application/json", Chunks: Once(body), Length: int64(len(body))}, nil
 }
