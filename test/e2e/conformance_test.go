@@ -23,7 +23,7 @@ func TestConformance(t *testing.T) {
 	out := testbed.Run(t, cmd)
 	require.NotContains(t, out, "--- SKIP")
 	for _, system := range []string{"postgres", "redis"} {
-		ran := regexp.MustCompile(`(?mi)^\s*--- PASS: \S*` + system).FindAllString(out, -1)
+		ran := regexp.MustCompile(`(?mi)^\s*--- PASS: \S*`+system).FindAllString(out, -1)
 		require.NotEmpty(t, ran, "no suite ran against %s:\n%s", system, out)
 		t.Logf("%d tests against %s", len(ran), system)
 	}
