@@ -16,8 +16,11 @@ type exchange struct {
 	status int
 	bytes  int64
 	stream bool
-	user   string
-	err    error
+	// timed says that a deadline ends even an idle stream (HTTP/2).
+	timed    bool
+	extended time.Time
+	user     string
+	err      error
 }
 
 // Unwrap is for http.ResponseController.
@@ -42,10 +45,7 @@ func (x *exchange) Write(p []byte) (int, error) {
 	if x.status == 0 {
 		x.WriteHeader(http.StatusOK)
 	}
-	if x.stream {
-		x.deadline(time.Now().Add(x.stall))
-		defer x.deadline(time.Time{})
-	}
+	x.allow()
 	n, err := x.ResponseWriter.Write(p)
 	x.bytes += int64(n)
 	return n, err
@@ -56,11 +56,12 @@ func (x *exchange) FlushError() error {
 	if x.status == 0 {
 		x.WriteHeader(http.StatusOK)
 	}
-	if x.stream {
-		x.deadline(time.Now().Add(x.stall))
-		defer x.deadline(time.Time{})
+	x.allow()
+	err := x.rc.Flush()
+	if x.stream && x.timed {
+		x.deadline(time.Time{}) // between two events nothing is due
 	}
-	return x.rc.Flush()
+	return err
 }
 
 // Flush implements http.Flusher.
@@ -69,6 +70,20 @@ func (x *exchange) Flush() { _ = x.FlushError() }
 // ReadFrom keeps io.Copy from going round Write.
 func (x *exchange) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{x}, r)
+}
+
+// allow gives the next write of a stream its time. Over HTTP/1.1 a deadline
+// matters only while something is written, so that it is moved on now and
+// then instead of at each write; over HTTP/2 one that passes ends the stream
+// even when it is idle, so that FlushError has to lift it.
+func (x *exchange) allow() {
+	if !x.stream {
+		return
+	}
+	if now := time.Now(); x.timed || now.Sub(x.extended) > x.stall/4 {
+		x.extended = now
+		x.deadline(now.Add(x.stall))
+	}
 }
 
 // deadline is best effort: a writer without deadlines (in a test) has no

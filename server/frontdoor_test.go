@@ -256,7 +256,7 @@ func TestOpenAI(t *testing.T) {
 
 func TestEstimateTokens(t *testing.T) {
 	n := func(i int64) *int64 { return &i }
-	require.EqualValues(t, 26, estimateTokens(100, "embed"))
+	require.EqualValues(t, 26, estimateTokens(100, "embeddings"))
 	require.EqualValues(t, 26+1024, estimateTokens(100, "complete", nil, nil))
 	require.EqualValues(t, 26+7, estimateTokens(100, "complete", nil, n(7)))
 	require.EqualValues(t, 26+9, estimateTokens(100, "complete", n(9), n(7)))

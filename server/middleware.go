@@ -66,7 +66,7 @@ func (s *Server) trace(next http.Handler) http.Handler {
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.o.Now()
-		ex := &exchange{ResponseWriter: w, rc: http.NewResponseController(w), stall: s.o.Timeouts.Stall}
+		ex := &exchange{ResponseWriter: w, rc: http.NewResponseController(w), stall: s.o.Timeouts.Stall, timed: r.ProtoMajor >= 2}
 		defer func() {
 			took := s.o.Now().Sub(start)
 			route := r.Pattern

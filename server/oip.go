@@ -218,7 +218,11 @@ func checkInputs(specs []TensorSpec, inputs []Tensor) error {
 	return nil
 }
 
+// shapeFits also takes a batch of one, which Triton's users send by habit.
 func shapeFits(want, got []int64) bool {
+	if len(got) == len(want)+1 && got[0] == 1 {
+		got = got[1:]
+	}
 	return want == nil || slices.EqualFunc(want, got, func(w, g int64) bool { return w == -1 || w == g })
 }
 

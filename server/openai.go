@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
 
 	"go.opentelemetry.io/otel/propagation"
 
@@ -141,9 +142,14 @@ func writeReply(w http.ResponseWriter, r *http.Request, reply *ai.Reply) error {
 		}
 		begun = true
 		copyHeader(w.Header(), reply.Header)
-		w.Header().Set("Content-Type", reply.ContentType)
-		if reply.Stream {
+		if reply.ContentType != "" {
+			w.Header().Set("Content-Type", reply.ContentType)
+		}
+		switch {
+		case reply.Stream:
 			w.Header().Set("X-Accel-Buffering", "no") // nginx would hold events back
+		case reply.Length > 0:
+			w.Header().Set("Content-Length", strconv.FormatInt(reply.Length, 10))
 		}
 		w.WriteHeader(reply.Status)
 	}
@@ -152,6 +158,11 @@ func writeReply(w http.ResponseWriter, r *http.Request, reply *ai.Reply) error {
 			switch {
 			case !begun:
 				return err
+			case reply.Stream && reply.Frame != nil:
+				if _, err := w.Write(reply.Frame(describe(w, r, err))); err == nil {
+					_ = rc.Flush() // a client that is gone is no failure of ours
+				}
+				return nil
 			case reply.Stream:
 				writeErrorEvent(w, r, err)
 				return nil

@@ -31,7 +31,7 @@ func (s *Server) routes() http.Handler {
 	closed("GET /v1/models", openaiError, s.openaiModels)
 	closed("GET /v1/models/{model...}", openaiError, s.openaiModel)
 	closed("POST /v1/chat/completions", openaiError, s.openaiCall("complete"))
-	closed("POST /v1/embeddings", openaiError, s.openaiCall("embed"))
+	closed("POST /v1/embeddings", openaiError, s.openaiCall("embeddings"))
 
 	// The Open Inference Protocol v2. Health and server metadata are open, as
 	// its clients ask for them without a token.
