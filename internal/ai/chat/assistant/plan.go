@@ -116,7 +116,7 @@ const (
 	fragment      // only a subject
 )
 
-var fillers = of("and what about how of for with the is also then or now please a an ok so but same too")
+var fillers = of("and what about how of for with the is also then or now please a an so but same too")
 
 func understand(text string, services []Service) (Plan, form) {
 	text = limit(text, maxQuestion)
@@ -196,7 +196,7 @@ func intentOf(w, rest []string, named bool) Intent {
 	case hasAny(w, "what is up and running", "up and running", "what is available", "what do you run", "what do we have", "what have we got", "what is there", "what is out there"):
 		return Running
 	case healthWords.any(rest), hasAny(w, "how is", "how are"), named && (first == "is" || first == "are"):
-		if !named && manualWords.any(rest) && !hasAny(w, "everything", "all", "platform") {
+		if !named && manualWords.any(rest) && !hasAny(w, "everything", "all", "platform", "healthy", "health", "unhealthy") {
 			return HowTo
 		}
 		return IsHealthy

@@ -93,7 +93,7 @@ cat hat chart charm chant that them then they this whatever whether while white 
 walk call called talk task ask asked asking answer answers question questions doing people person man men human
 today morning evening night sure maybe perhaps kindly quickly quick fast faster slow show shown snow shop stop start
 offer offers provide provides support supports able capable available between check checking tested test testing
-everyone anyone someone nobody everybody`)
+went gone gets got getting everyone anyone someone nobody everybody`)
 
 // vocabulary is every keyword: a typo is corrected to one of them.
 var vocabulary = func() []string {
