@@ -44,7 +44,7 @@ func (d *Data) Step() Step { return Step{Index: d.Index} }
 // Read reads CSV or JSONL, told apart by the first character.
 func Read(r io.Reader, o Options) (*Data, error) {
 	o = o.withDefaults()
-	b := bufio.NewReaderSize(r, 64<<10)
+	b := bufio.NewReaderSize(newBounded(r, o), 64<<10)
 	head, err := b.Peek(4096)
 	if err != nil && !errors.Is(err, io.EOF) && len(head) == 0 {
 		return nil, fail.Wrap(fail.Failed, err, "reading the series")
@@ -64,6 +64,7 @@ type bounded struct {
 	left          int64
 	line, maxLine int
 	number        int
+	err           error // kept: bufio.Reader.Peek forgets the errors that it meets
 }
 
 func newBounded(r io.Reader, o Options) *bounded {
@@ -71,6 +72,15 @@ func newBounded(r io.Reader, o Options) *bounded {
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	n, err := b.read(p)
+	b.err = err
+	return n, err
+}
+
+func (b *bounded) read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	if b.left -= int64(n); b.left < 0 {
 		return 0, fail.New(fail.TooLarge, "the input is over the size limit").Hint("send the latest rows only, for example with tail -n 100000")
