@@ -47,7 +47,7 @@ func Read(r io.Reader, o Options) (*Data, error) {
 	b := bufio.NewReaderSize(newBounded(r, o), 64<<10)
 	head, err := b.Peek(4096)
 	if err != nil && !errors.Is(err, io.EOF) && len(head) == 0 {
-		return nil, fail.Wrap(fail.Failed, err, "reading the series")
+		return nil, readError(err)
 	}
 	head = bytes.TrimLeft(bytes.TrimPrefix(head, bom), " \t\r\n")
 	if len(head) > 0 && (head[0] == '{' || head[0] == '[') {
