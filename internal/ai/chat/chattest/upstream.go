@@ -228,6 +228,7 @@ func (u *Upstream) complete(w http.ResponseWriter, r *http.Request, a ask) {
 	if a.Model == FaultCut {
 		w.Header().Set("Content-Length", "1000")
 		_, _ = w.Write([]byte(`{"id":"chatcmpl-1","choices":[`))
+		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}
 	reply(w, map[string]any{
