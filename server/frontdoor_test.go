@@ -39,6 +39,7 @@ type strict struct{ echo }
 func (strict) Metadata() ModelMetadata {
 	return ModelMetadata{Inputs: []TensorSpec{{Name: "x", Datatype: FP64, Shape: []int64{-1}}}}
 }
+
 func (strict) Infer(context.Context, []Tensor) ([]Tensor, error) {
 	return nil, fail.New(fail.Unavailable, "no replica")
 }
@@ -71,8 +72,10 @@ func TestInferenceProtocol(t *testing.T) {
 		{"no version", "GET", "/v2/models/echo/versions/3", "", nil, 404, `"code":"notfound"`},
 		{"no model", "GET", "/v2/models/nope/ready", "", nil, 404, `"error":"no model \"nope\""`},
 		{"model ready", "GET", "/v2/models/echo/versions/2/ready", "", nil, 200, `"ready":true`},
-		{"doubles", "POST", "/v2/models/echo/infer", one(`{"name":"fp64","datatype":"FP64","shape":[2],"data":[1.5,-2]}`), nil, 200,
-			`{"model_name":"echo","model_version":"2","id":"7","outputs":[{"name":"fp64","datatype":"FP64","shape":[2],"data":[1.5,-2]}]}`},
+		{
+			"doubles", "POST", "/v2/models/echo/infer", one(`{"name":"fp64","datatype":"FP64","shape":[2],"data":[1.5,-2]}`), nil, 200,
+			`{"model_name":"echo","model_version":"2","id":"7","outputs":[{"name":"fp64","datatype":"FP64","shape":[2],"data":[1.5,-2]}]}`,
+		},
 		{"nested", "POST", "/v2/models/echo/versions/1/infer", one(`{"name":"pair","datatype":"FP64","shape":[2,2],"data":[[1,2],[3,4]]}`), nil, 200, `"data":[1,2,3,4]`},
 		{"integers", "POST", "/v2/models/echo/infer", one(`{"name":"int64","datatype":"INT64","shape":[1],"data":[9223372036854775807]}`), nil, 200, `"data":[9223372036854775807]`},
 		{"booleans", "POST", "/v2/models/echo/infer", one(`{"name":"bool","datatype":"BOOL","shape":[2],"data":[true,false]}`), nil, 200, `"data":[true,false]`},

@@ -34,8 +34,10 @@ func (s *Server) OnStop(name string, stop func(context.Context) error) {
 // Stop ends the server: /readyz turns 503, the listener closes, requests and
 // streams run on for the drain limit, then their contexts are cancelled with
 // "server is shutting down" so that streams end in a typed error event; then
-// the steps of OnStop run. It takes no longer than ctx, or the drain limit
-// and a few seconds. Later calls wait for the first and return its result.
+// the steps of OnStop run. It takes no longer than the drain limit, a few
+// seconds and the steps; when ctx ends before, the drain is cut short and the
+// steps get no time, so give it a few seconds more than the drain limit.
+// Later calls wait for the first and return its result.
 func (s *Server) Stop(ctx context.Context) error {
 	s.stopOnce.Do(func() {
 		defer close(s.stopped)

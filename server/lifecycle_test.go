@@ -73,7 +73,7 @@ func TestStopLetsStreamsFinish(t *testing.T) {
 	go func() { stopped <- f.Stop(context.Background()) }()
 	require.Eventually(t, func() bool { return !f.Readiness(context.Background()).Ready }, time.Second, time.Millisecond)
 	require.Eventually(t, func() bool {
-		c, err := net.Dial("tcp", f.Addr().String()) //nolint:noctx // refused at once
+		c, err := net.Dial("tcp", f.Addr().String())
 		if err == nil {
 			_ = c.Close()
 		}

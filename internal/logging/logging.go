@@ -105,7 +105,8 @@ type handler struct{ next slog.Handler }
 
 func (h handler) Enabled(ctx context.Context, l slog.Level) bool { return h.next.Enabled(ctx, l) }
 func (h handler) WithAttrs(a []slog.Attr) slog.Handler           { return handler{h.next.WithAttrs(a)} }
-func (h handler) WithGroup(name string) slog.Handler             { return handler{h.next.WithGroup(name)} }
+
+func (h handler) WithGroup(name string) slog.Handler { return handler{h.next.WithGroup(name)} }
 
 func (h handler) Handle(ctx context.Context, r slog.Record) error {
 	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {

@@ -50,7 +50,8 @@ func TestNoForgedLinesAndRedaction(t *testing.T) {
 			var buf bytes.Buffer
 			log, err := New(&buf, Options{Format: format, Redact: redact})
 			require.NoError(t, err)
-			log.Info(hostile, "user", hostile, "err", errors.New(hostile), "any", []string{hostile},
+			log.Info(hostile, //nolint:sloglint // hostile on purpose
+				"user", hostile, "err", errors.New(hostile), "any", []string{hostile},
 				slog.Group("g", slog.String("k", hostile)))
 			log.With("fixed", hostile).WithGroup("x").Info("m", hostile, 1)
 			require.Equal(t, 2, strings.Count(buf.String(), "\n"), buf.String())

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -73,8 +74,8 @@ func (c *Config) checkListener(k *checks) {
 	host, port, err := net.SplitHostPort(c.Listen)
 	k.that(err == nil, "listen", "%q is not host:port, such as 127.0.0.1:7979", c.Listen)
 	if err == nil {
-		_, err = net.LookupPort("tcp", port)
-		k.that(err == nil, "listen", "%q is not a port", port)
+		_, err = strconv.ParseUint(port, 10, 16)
+		k.that(err == nil, "listen", "%q is not a port number", port)
 		ip := net.ParseIP(host)
 		loopback := host == "localhost" || ip != nil && ip.IsLoopback()
 		k.that(loopback || c.TLS.Cert != "" || c.InsecureListen, "listen",
@@ -89,8 +90,11 @@ func (c *Config) checkListener(k *checks) {
 		value time.Duration
 	}{
 		{"drain", c.Drain},
-		{"timeouts.read_header", c.Timeouts.ReadHeader}, {"timeouts.read", c.Timeouts.Read}, {"timeouts.write", c.Timeouts.Write},
-		{"timeouts.stall", c.Timeouts.Stall}, {"timeouts.idle", c.Timeouts.Idle},
+		{"timeouts.read_header", c.Timeouts.ReadHeader},
+		{"timeouts.read", c.Timeouts.Read},
+		{"timeouts.write", c.Timeouts.Write},
+		{"timeouts.stall", c.Timeouts.Stall},
+		{"timeouts.idle", c.Timeouts.Idle},
 	} {
 		k.that(d.value >= time.Millisecond && d.value <= 24*time.Hour, d.key, "%s is not between 1ms and 24h", d.value)
 	}
