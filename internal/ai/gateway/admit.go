@@ -64,7 +64,7 @@ func (c *call) admit() error {
 	if err := c.op.queue.acquire(ctx, c.policy.QueueWait); err != nil {
 		return err
 	}
-	c.holdsSlot = true
+	c.slot = c.op.queue
 	if g.o.Budget != nil {
 		settle, err := g.o.Budget.Reserve(ctx, c.subject, c.in.Service, c.in.Tokens)
 		if err != nil {

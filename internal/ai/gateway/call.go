@@ -24,13 +24,13 @@ type call struct {
 	op     *operation
 	policy *Policy
 
-	subject   string
-	holdsSlot bool
-	settle    func(int64)
-	live      *live
-	tried     []*replica
-	space     [4]*replica
-	span      trace.Span
+	subject string
+	slot    *queue // where a slot is held
+	settle  func(int64)
+	live    *live
+	tried   []*replica
+	space   [4]*replica
+	span    trace.Span
 
 	firstByte time.Time
 	status    int
@@ -178,8 +178,8 @@ func (c *call) end(err error) {
 	if c.live != nil {
 		c.live.close()
 	}
-	if c.holdsSlot {
-		c.op.queue.release()
+	if c.slot != nil {
+		c.slot.release()
 	}
 	if c.settle != nil {
 		switch used := c.usage.InputTokens + c.usage.OutputTokens; {

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 
@@ -70,8 +69,7 @@ func (c *call) log(err error, code fail.Code, status int, took int64, revision, 
 	if err != nil && errors.Is(err, fail.Internal.Err()) {
 		level = slog.LevelError
 	}
-	ctx := context.WithoutCancel(c.ctx)
-	if l == nil || !l.Enabled(ctx, level) {
+	if l == nil || !l.Enabled(c.ctx, level) {
 		return
 	}
 	var space [16]slog.Attr
@@ -98,7 +96,7 @@ func (c *call) log(err error, code fail.Code, status int, took int64, revision, 
 	if err != nil {
 		attrs = append(attrs, slog.String("error.code", string(code)), slog.String("error.message", err.Error()))
 	}
-	l.LogAttrs(ctx, level, "call", attrs...)
+	l.LogAttrs(c.ctx, level, "call", attrs...)
 }
 
 func outcome(c fail.Code) string {

@@ -142,7 +142,18 @@ func (g *Gateway) Register(s ai.Service) error {
 // waits until the targets that are gone have no call left.
 func (g *Gateway) SetRoute(r Route) (drained func(context.Context) error, err error) {
 	if r.Description.Name == "" {
-		return nil, fail.New(fail.Usage, "a route needs the name of its service")
+		return nil, fail.New(fail.Usage, "a route needs the name of its service").
+			Hint("set Description.Name")
+	}
+	for _, t := range r.Tiers {
+		for _, v := range t.Revisions {
+			for _, p := range v.Replicas {
+				if p.Upstream == nil {
+					return nil, fail.New(fail.Usage, "target %q of %s has no upstream", p.Name, r.Description.Name).
+						Hint("give every replica an Upstream")
+				}
+			}
+		}
 	}
 	return g.replace(r.Description.Name, &r), nil
 }
@@ -173,7 +184,9 @@ func (g *Gateway) replace(name string, spec *Route) func(context.Context) error 
 		if !kept[r] {
 			r.removed.Store(true)
 			r.checkIdle()
-			g.m.forget(name, r)
+			if !slices.ContainsFunc(slices.Collect(next.routes[name].all()), r.namesake) {
+				g.m.forget(name, r)
+			}
 			gone = append(gone, r)
 		}
 	}
@@ -301,6 +314,7 @@ func (c *call) find() error {
 	if r == nil {
 		return noService(c.in.Service)
 	}
+	c.route = r
 	o := r.ops[c.in.Operation]
 	if o == nil {
 		o = r.fallback
@@ -309,6 +323,6 @@ func (c *call) find() error {
 		return fail.New(fail.NotFound, "service %s has no operation %q", c.in.Service, c.in.Operation).
 			Hint("aictl services describe %s", c.in.Service)
 	}
-	c.route, c.op, c.policy = r, o, &o.policy
+	c.op, c.policy = o, &o.policy
 	return nil
 }

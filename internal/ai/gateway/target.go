@@ -78,6 +78,11 @@ func (r *replica) with(ready func() bool) *replica {
 	return r
 }
 
+// namesake says whether both have the same labels in the metrics.
+func (r *replica) namesake(other *replica) bool {
+	return r.revision == other.revision && r.name == other.name
+}
+
 func (r *replica) isReady() bool {
 	f := r.ready.Load()
 	return f == nil || (*f)()
