@@ -155,13 +155,7 @@ func (s *Service) embeddings(ctx context.Context, call ai.Call) (*ai.Reply, erro
 func (s *Service) send(ctx context.Context, call ai.Call, path string, targets []Target, stream bool) (*ai.Reply, error) {
 	call.Stream = stream
 	input := call.Input
-	body := func(t Target) ([]byte, error) {
-		b, err := Splice(input, t.Model)
-		if err != nil || !stream {
-			return b, err
-		}
-		return withStream(b)
-	}
+	body := func(t Target) ([]byte, error) { return Request(input, t.Model, stream) }
 	reply, err := s.forward.Forward(ctx, Route{Path: path, Targets: targets, Call: call}, body)
 	if err != nil {
 		return nil, err

@@ -29,6 +29,16 @@ func Splice(body []byte, name string) ([]byte, error) {
 	return set(body, "model", value)
 }
 
+// Request is the body for one target: Splice, and "stream": true where stream
+// asks for it and body does not. Errors are those of Splice.
+func Request(body []byte, model string, stream bool) ([]byte, error) {
+	b, err := Splice(body, model)
+	if err != nil || !stream {
+		return b, err
+	}
+	return withStream(b)
+}
+
 // withStream sets "stream": true, as the caller asked outside of the body.
 func withStream(body []byte) ([]byte, error) {
 	h, err := readHead(body)
