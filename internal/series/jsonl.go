@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/aictl/aictl/internal/fail"
 )
@@ -106,9 +107,9 @@ func (f *fields) note() Note {
 
 func findFields(cells map[string]string, o Options) (*fields, error) {
 	names := slices.Sorted(maps.Keys(cells))
-	for flag, name := range map[string]string{"--time-col": o.TimeCol, "--value-col": o.ValueCol} {
-		if _, ok := cells[name]; name != "" && !ok {
-			return nil, fail.New(fail.Usage, "there is no field %.40q", name).Hint("%s takes one of: %.200q", flag, names)
+	for _, asked := range [...]struct{ flag, name string }{{"--time-col", o.TimeCol}, {"--value-col", o.ValueCol}} {
+		if _, ok := cells[asked.name]; asked.name != "" && !ok {
+			return nil, fail.New(fail.Usage, "there is no field %.40q", asked.name).Hint("%s takes one of: %.200s", asked.flag, strings.Join(names, ", "))
 		}
 	}
 	f := &fields{time: o.TimeCol, value: o.ValueCol}
@@ -131,7 +132,7 @@ func findFields(cells map[string]string, o Options) (*fields, error) {
 		}
 	}
 	if f.value == "" {
-		return nil, fail.New(fail.Usage, "no field with a number was found among %.200q", names).Hint("name it with --value-col")
+		return nil, fail.New(fail.Usage, "no field with a number was found among %.200s", strings.Join(names, ", ")).Hint("name it with --value-col")
 	}
 	return f, nil
 }

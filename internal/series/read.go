@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 
 	"github.com/aictl/aictl/internal/fail"
 )
@@ -113,7 +114,7 @@ func (d *Data) finish() (*Data, error) {
 	}
 	missing := 0
 	for i, p := range d.Points {
-		if p.Value != p.Value {
+		if math.IsNaN(p.Value) {
 			missing++
 		}
 		if d.Index {

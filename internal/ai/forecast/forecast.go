@@ -37,6 +37,7 @@ const (
 	MaxPoints  = 100_000
 	MaxHorizon = 10_000
 	MaxLevels  = 10
+	MaxSeason  = 5_000 // steps
 )
 
 // Forecast says how a series goes on.
@@ -147,6 +148,9 @@ func checkSize(points, seasonLength int) error {
 	}
 	if seasonLength < 0 {
 		return fail.New(fail.Usage, "a season of %d steps does not exist", seasonLength).Hint("use 0 to find it, or 1 for none")
+	}
+	if seasonLength > MaxSeason {
+		return fail.New(fail.TooLarge, "a season of %d steps is over the limit of %d", seasonLength, MaxSeason).Hint("use a longer step, such as 1d")
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -83,6 +84,7 @@ func TestErrors(t *testing.T) {
 		{"horizon", ForecastInput{Points: good, Horizon: MaxHorizon + 1}, fail.TooLarge},
 		{"negative horizon", ForecastInput{Points: good, Horizon: -1}, fail.Usage},
 		{"negative season", ForecastInput{Points: good, Season: -1}, fail.Usage},
+		{"season", ForecastInput{Points: good, Season: MaxSeason + 1}, fail.TooLarge},
 		{"level", ForecastInput{Points: good, Level: []float64{100}}, fail.Usage},
 		{"model", ForecastInput{Points: good, Model: "oracle"}, fail.Usage},
 		{"step", ForecastInput{Points: good, Step: "often"}, fail.Usage},
@@ -179,6 +181,43 @@ func TestTensors(t *testing.T) {
 	for _, bad := range [][]Tensor{nil, {one("horizon", 6)}, {short}, {matrix}, {values, values}, {values, one("horizon", -6)}, {values, one("magic", 1)}, {values, {Name: "level", Datatype: "BYTES", Shape: []int64{1}}}} {
 		_, err := InferTensors(t.Context(), bad)
 		require.Equal(t, fail.Usage, fail.CodeOf(err), "%v", bad)
+	}
+}
+
+// The largest allowed input stays within the operation's time limit.
+func TestLargest(t *testing.T) {
+	points := make([]api.SeriesPoint, MaxPoints)
+	r := rand.New(rand.NewPCG(1, 1))
+	for i := range points {
+		points[i] = api.SeriesPoint{Time: time.Unix(int64(i)*3600, 0).UTC(), Value: number(100 + 10*math.Sin(float64(i)/12*math.Pi) + r.NormFloat64())}
+	}
+	out, err := Forecast(t.Context(), ForecastInput{Points: points, Horizon: MaxHorizon})
+	require.NoError(t, err)
+	require.Len(t, out.Points, MaxHorizon)
+	require.Contains(t, codes(out.Notes), "latest")
+	_, err = Anomaly(t.Context(), AnomalyInput{Points: points})
+	require.NoError(t, err)
+}
+
+// Extreme values give an answer or an error, never a NaN.
+func TestExtremes(t *testing.T) {
+	for _, size := range []float64{1e-300, 1e99, 1e200, 1e308} {
+		y := classic.Nile()
+		for i := range y {
+			y[i] = (y[i] - 900) / 1000 * size
+		}
+		if out, err := Forecast(t.Context(), ForecastInput{Points: monthly(y)}); err != nil {
+			require.Equal(t, fail.Usage, fail.CodeOf(err), "%v", err)
+		} else {
+			_, err = json.Marshal(out)
+			require.NoError(t, err)
+		}
+		if out, err := Anomaly(t.Context(), AnomalyInput{Points: monthly(y)}); err != nil {
+			require.Equal(t, fail.Usage, fail.CodeOf(err), "%v", err)
+		} else {
+			_, err = json.Marshal(out)
+			require.NoError(t, err)
+		}
 	}
 }
 

@@ -64,13 +64,17 @@ type Model struct {
 	season                  []float64 // season[0] is next
 }
 
+// MaxSeason is the longest season with states of its own. Longer ones have too
+// many states to estimate: the series is then taken as not seasonal.
+const MaxSeason = 400
+
 // Forms lists the candidates for a series.
 func Forms(y []float64, m int) []Form {
 	positive := true
 	for _, v := range y {
 		positive = positive && v > 0
 	}
-	seasonal := m > 1 && len(y) >= 2*m+2
+	seasonal := m > 1 && m <= MaxSeason && len(y) >= 2*m+2
 	var out []Form
 	for _, t := range []Kind{None, Additive, Damped} {
 		out = append(out, Form{Additive, t, None})

@@ -13,8 +13,9 @@ var (
 	ErrRange = errors.New("the values are too large to forecast")
 )
 
-// MaxFit is how many of the latest observations the models learn from; older
-// ones change nothing that a person would see, and cost time.
+// MaxFit is how many of the latest observations the models learn from (or four
+// seasons, when that is more); older ones change nothing that a person would
+// see, and cost time.
 const MaxFit = 4000
 
 // Options are the knobs of Run. The zero value forecasts 12 steps of a series
@@ -60,7 +61,7 @@ func Run(ctx context.Context, y []float64, o Options) (*Result, error) {
 	if len(y) < 3 {
 		return nil, ErrShort
 	}
-	if keep := max(MaxFit, 6*o.Season); len(y) > keep {
+	if keep := max(MaxFit, 4*o.Season); len(y) > keep {
 		y = y[len(y)-keep:]
 	}
 	for _, v := range y {
