@@ -17,6 +17,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -143,15 +144,37 @@ func (u *Upstream) refused(resp *http.Response) error {
 		code = fail.Unavailable
 	case s >= 500:
 		code = fail.Unavailable
-	case s == 429:
-		if after := resp.Header.Get("Retry-After"); after != "" && len(after) < 40 {
-			message += " (retry after " + after + ")"
-		}
 	case s == 400 || s == 422:
 		code = fail.Usage
 	}
-	return fail.New(code, "upstream %s refused the call with status %d%s", u.Name, resp.StatusCode, message).
+	err := fail.New(code, "upstream %s refused the call with status %d%s", u.Name, resp.StatusCode, message).
 		Hint("aictl providers test %s", u.Name)
+	if after := retryAfter(resp.Header.Get("Retry-After"), time.Now()); after > 0 {
+		return &delayed{err, after}
+	}
+	return err
+}
+
+// delayed is an error that says when to try again, as the gateway reads it.
+type delayed struct {
+	err   *fail.Error
+	after time.Duration
+}
+
+func (e *delayed) Error() string             { return e.err.Error() }
+func (e *delayed) Unwrap() error             { return e.err }
+func (e *delayed) RetryAfter() time.Duration { return e.after }
+
+// retryAfter reads the header of that name: seconds or a date (RFC 9110,
+// 10.2.3), at most an hour, 0 where there is none.
+func retryAfter(header string, now time.Time) time.Duration {
+	var after time.Duration
+	if n, err := strconv.ParseUint(header, 10, 31); err == nil {
+		after = time.Duration(n) * time.Second
+	} else if at, err := http.ParseTime(header); err == nil {
+		after = at.Sub(now)
+	}
+	return min(max(0, after), time.Hour)
 }
 
 // Message is the text of an error's body, in one of the shapes that servers

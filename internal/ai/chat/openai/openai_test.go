@@ -81,3 +81,18 @@ func TestKeyProblemsAreNamedWithoutTheKey(t *testing.T) {
 	require.Equal(t, "gone", Message([]byte(`{"detail":"gone"}`)))
 	require.Empty(t, Message([]byte(`<html>`)))
 }
+
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for header, want := range map[string]time.Duration{
+		"": 0, "7": 7 * time.Second, "-1": 0, "soon": 0, "999999": time.Hour, "Sun, 01 Mar 2026 12:00:30 GMT": 30 * time.Second, "Sun, 01 Mar 2026 11:00:00 GMT": 0,
+	} {
+		require.Equal(t, want, retryAfter(header, now), header)
+	}
+	u := open(t, &chattest.Upstream{Key: "sk-secret"})
+	_, err := u.Post(t.Context(), "/chat/completions", []byte(`{"model":"fault-429"}`), false, nil)
+	require.ErrorIs(t, err, fail.Limited.Err())
+	var later interface{ RetryAfter() time.Duration }
+	require.ErrorAs(t, err, &later)
+	require.Equal(t, 7*time.Second, later.RetryAfter())
+}
