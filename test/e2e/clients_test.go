@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,12 +33,12 @@ func TestPublishedClients(t *testing.T) {
 	t.Run("npm openai", func(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), testbed.Find(t, "node"), "openai.mjs")
 		cmd.Dir = testbed.NodeClients(t)
-		cmd.Env = append(env, "AICTL_MODEL=aictl-ops")
+		cmd.Env = slices.Concat(env, []string{"AICTL_MODEL=aictl-ops"})
 		t.Log(testbed.Run(t, cmd))
 	})
 	python := func(t *testing.T, script, model string, stdin io.Reader) {
 		cmd := exec.CommandContext(t.Context(), testbed.Python(t), filepath.Join(root, "test", "e2e", "clients", "python", script))
-		cmd.Env = append(env, "AICTL_MODEL="+model)
+		cmd.Env = slices.Concat(env, []string{"AICTL_MODEL=" + model})
 		cmd.Stdin = stdin
 		t.Log(testbed.Run(t, cmd))
 	}

@@ -54,7 +54,7 @@ func refusal(t *testing.T, wrap []string, args ...string) (doc struct {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	var ended *exec.ExitError
-	require.True(t, errors.As(err, &ended), "it started: %s", out)
+	require.ErrorAs(t, err, &ended, "it started: %s", out)
 	lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
 	require.NoError(t, json.Unmarshal([]byte(lines[len(lines)-1]), &doc), "not an error document: %s", stderr.String())
 	require.Equal(t, "aictl.error", doc.Type)

@@ -60,7 +60,7 @@ func startServer(t testing.TB, cfg config) *server {
 		args = append(args, "--issue-token")
 	}
 	_, env := testbed.Home(t, bin)
-	cmd := exec.Command(filepath.Join(bin, "aictl-server"), args...) //nolint:noctx // it outlives the call; the test's cleanup stops it
+	cmd := exec.Command(filepath.Join(bin, "aictl-server"), args...)
 	cmd.ExtraFiles = []*os.File{w}
 	cmd.Env = env
 	process := testbed.Start(t, "aictl-server", cmd)
