@@ -1,0 +1,176 @@
+package audit
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/aictl/aictl/internal/fail"
+)
+
+// checkpoint says, signed, that the record of the index had the hash.
+type checkpoint struct {
+	Index     int64  `json:"index"`
+	Hash      string `json:"hash"`
+	Signature string `json:"signature"`
+}
+
+func (c checkpoint) message() []byte { return fmt.Appendf(nil, "aictl audit %d %s", c.Index, c.Hash) }
+
+// checkpoints is an append-only file beside the store, a line a batch, synced.
+type checkpoints struct {
+	path string
+	key  ed25519.PrivateKey
+	mu   sync.Mutex // guards file, size
+	file *os.File
+	size int64
+}
+
+const (
+	keyFile        = "audit.key"
+	checkpointFile = "audit.checkpoints"
+	// rotateAt is the size at which all but the latest lines are dropped: each
+	// checkpoint covers the whole chain before it.
+	rotateAt = 1 << 20
+	keepAt   = 64 << 10
+)
+
+func openCheckpoints(dir string) (*checkpoints, error) {
+	key, err := loadKey(filepath.Join(dir, keyFile))
+	if err != nil {
+		return nil, err
+	}
+	c := &checkpoints{path: filepath.Join(dir, checkpointFile), key: key}
+	if c.file, err = os.OpenFile(c.path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600); err != nil {
+		return nil, fail.Wrap(fail.Failed, err, "opening the audit's checkpoints")
+	}
+	// A line torn by a crash must not swallow the next one.
+	info, err := c.file.Stat()
+	if err != nil {
+		return nil, fail.Wrap(fail.Failed, err, "looking at the audit's checkpoints")
+	}
+	if c.size = info.Size(); c.size > 0 {
+		last := make([]byte, 1)
+		if _, err := c.file.ReadAt(last, c.size-1); err == nil && last[0] != '\n' {
+			if _, err := c.file.Write([]byte("\n")); err != nil {
+				return nil, fail.Wrap(fail.Failed, err, "writing the audit's checkpoints")
+			}
+			c.size++
+		}
+	}
+	return c, nil
+}
+
+func loadKey(path string) (ed25519.PrivateKey, error) {
+	seed, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		seed = make([]byte, ed25519.SeedSize)
+		_, _ = rand.Read(seed)
+		if err := os.WriteFile(path, seed, 0o600); err != nil {
+			return nil, fail.Wrap(fail.Failed, err, "writing the audit's key")
+		}
+		return ed25519.NewKeyFromSeed(seed), nil
+	}
+	if err != nil {
+		return nil, fail.Wrap(fail.Failed, err, "reading the audit's key")
+	}
+	if len(seed) != ed25519.SeedSize {
+		return nil, fail.New(fail.Failed, "the audit's key %s is damaged", path).
+			Hint("put its back-up in place; a new key makes the old checkpoints worthless")
+	}
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+		return nil, fail.New(fail.Refused, "the audit's key %s is open to others", path).Hint("chmod 600 %s", path)
+	}
+	return ed25519.NewKeyFromSeed(seed), nil
+}
+
+// add signs and writes a checkpoint, and syncs it.
+func (c *checkpoints) add(head Row) error {
+	m := checkpoint{Index: head.Index, Hash: head.Hash}
+	m.Signature = base64.StdEncoding.EncodeToString(ed25519.Sign(c.key, m.message()))
+	line, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	line = append(line, '\n')
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, err := c.file.Write(line); err != nil {
+		return fail.Wrap(fail.Unavailable, err, "writing the audit's checkpoint")
+	}
+	if err := c.file.Sync(); err != nil {
+		return fail.Wrap(fail.Unavailable, err, "syncing the audit's checkpoint")
+	}
+	if c.size += int64(len(line)); c.size > rotateAt {
+		return c.rotate()
+	}
+	return nil
+}
+
+// rotate keeps the latest lines. The new file is complete before it takes the
+// old one's place.
+func (c *checkpoints) rotate() error {
+	body, err := os.ReadFile(c.path)
+	if err != nil {
+		return fail.Wrap(fail.Unavailable, err, "reading the audit's checkpoints")
+	}
+	body = body[len(body)-keepAt:]
+	body = body[bytes.IndexByte(body, '\n')+1:]
+	tmp, err := os.OpenFile(c.path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fail.Wrap(fail.Unavailable, err, "rotating the audit's checkpoints")
+	}
+	_, err = tmp.Write(body)
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return fail.Wrap(fail.Unavailable, err, "rotating the audit's checkpoints")
+	}
+	if err := os.Rename(c.path+".new", c.path); err != nil {
+		return fail.Wrap(fail.Unavailable, err, "rotating the audit's checkpoints")
+	}
+	file, err := os.OpenFile(c.path, os.O_RDWR|os.O_APPEND, 0o600)
+	if err != nil {
+		return fail.Wrap(fail.Unavailable, err, "opening the audit's checkpoints")
+	}
+	_ = c.file.Close()
+	c.file, c.size = file, int64(len(body))
+	return nil
+}
+
+// read gives the checkpoints whose signature holds, by index. A line that does
+// not is somebody's work or a torn write, and proves nothing.
+func (c *checkpoints) read() (map[int64]checkpoint, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	body, err := os.ReadFile(c.path)
+	if err != nil {
+		return nil, fail.Wrap(fail.Failed, err, "reading the audit's checkpoints")
+	}
+	public, _ := c.key.Public().(ed25519.PublicKey)
+	out := map[int64]checkpoint{}
+	for lines := bufio.NewScanner(bytes.NewReader(body)); lines.Scan(); {
+		var m checkpoint
+		if json.Unmarshal(lines.Bytes(), &m) != nil {
+			continue
+		}
+		sig, err := base64.StdEncoding.DecodeString(m.Signature)
+		if err == nil && ed25519.Verify(public, m.message(), sig) {
+			out[m.Index] = m
+		}
+	}
+	return out, nil
+}
+
+func (c *checkpoints) close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.file.Close()
+}
