@@ -24,7 +24,9 @@ func (s *Server) identify(required bool, deny errorWriter) func(http.Handler) ht
 				next.ServeHTTP(w, r)
 				return nil
 			}
-			id, err := s.o.Auth.Authenticate(r.Context(), token)
+			// Where guesses come from is known before who guesses.
+			peer := op.WithIdentity(r.Context(), op.Identity{Remote: remoteHost(r)})
+			id, err := s.o.Auth.Authenticate(peer, token)
 			if err != nil {
 				return err
 			}

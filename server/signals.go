@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -14,13 +15,20 @@ import (
 // fails, then stops gracefully. SIGHUP reloads. A second SIGINT or SIGTERM
 // during the shutdown ends it at once: what runs is cut, the steps of OnStop
 // still get their turn in a moment's time. The server must not be started
-// before.
-func Run(ctx context.Context, s *Server) error {
+// before. started is called once it listens; when it fails, or the start
+// does, the steps of OnStop run all the same. nil does nothing.
+func Run(ctx context.Context, s *Server, started func(context.Context) error) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
-	if err := s.Start(ctx); err != nil {
-		return err
+	err := s.Start(ctx)
+	if err == nil && started != nil {
+		err = started(ctx)
+	}
+	if err != nil {
+		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*grace)
+		defer cancel()
+		return errors.Join(err, s.Stop(stopCtx))
 	}
 	return s.serve(ctx, signals)
 }

@@ -19,10 +19,7 @@ func bindPredict(r *op.Registry, d Deps) {
 		return through[api.Anomalies](ctx, d.Gateway, "anomaly", in)
 	})
 	op.BindQuery(r, api.PredictModels, func(ctx context.Context, _ api.None) ([]api.PredictModel, error) {
-		out, err := through[struct {
-			Models []api.PredictModel `json:"models"`
-		}](ctx, d.Gateway, "models", struct{}{})
-		return out.Models, err
+		return through[[]api.PredictModel](ctx, d.Gateway, "models", struct{}{})
 	})
 }
 

@@ -176,7 +176,8 @@ type Upstream struct {
 	KeyFile string `yaml:"key_file"`
 	// Models it serves. Default: what it lists itself.
 	Models []string `yaml:"models"`
-	// Weight among upstreams of one model. Default 1.
+	// Weight shares the calls of a model with its neighbours that have a weight
+	// too. Default 0, for strict order: the next one only when this one fails.
 	Weight int `yaml:"weight"`
 	// Timeout of a whole call. Default 10m.
 	Timeout time.Duration `yaml:"timeout"`
@@ -215,7 +216,7 @@ func Default() Config {
 func elementDefaults(v any) {
 	switch e := v.(type) {
 	case *Upstream:
-		e.Weight, e.Timeout = 1, 10*time.Minute
+		e.Timeout = 10 * time.Minute
 	case *Target:
 		e.Weight = 1
 	}

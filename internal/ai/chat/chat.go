@@ -20,6 +20,9 @@ import (
 	"github.com/aictl/aictl/internal/fail"
 )
 
+// ServiceName is the service's name.
+const ServiceName = "chat"
+
 // The operations of the service.
 const (
 	Complete   = "complete"
@@ -37,6 +40,8 @@ type Forwarder interface {
 
 // Route is one call on its way to an upstream.
 type Route struct {
+	// Model is the name that was asked for, or the default's.
+	Model string
 	// Path is below the upstream's URL: "/chat/completions" or "/embeddings".
 	Path    string
 	Targets []Target
@@ -133,7 +138,7 @@ func (s *Service) complete(ctx context.Context, call ai.Call) (*ai.Reply, error)
 		return s.answer(ctx, call)
 	}
 	stream := call.Stream || head.Stream
-	return s.send(ctx, call, "/chat/completions", targets, stream)
+	return s.send(ctx, call, head.Model, "/chat/completions", targets, stream)
 }
 
 func (s *Service) embeddings(ctx context.Context, call ai.Call) (*ai.Reply, error) {
@@ -149,14 +154,17 @@ func (s *Service) embeddings(ctx context.Context, call ai.Call) (*ai.Reply, erro
 		return nil, fail.New(fail.Usage, "the built-in assistant %s makes no embeddings; name a model of an upstream", BuiltinModel).
 			Hint("aictl providers list")
 	}
-	return s.send(ctx, call, "/embeddings", targets, false)
+	return s.send(ctx, call, head.Model, "/embeddings", targets, false)
 }
 
-func (s *Service) send(ctx context.Context, call ai.Call, path string, targets []Target, stream bool) (*ai.Reply, error) {
+func (s *Service) send(ctx context.Context, call ai.Call, model, path string, targets []Target, stream bool) (*ai.Reply, error) {
+	if model == "" {
+		model = s.config.Default()
+	}
 	call.Stream = stream
 	input := call.Input
 	body := func(t Target) ([]byte, error) { return Request(input, t.Model, stream) }
-	reply, err := s.forward.Forward(ctx, Route{Path: path, Targets: targets, Call: call}, body)
+	reply, err := s.forward.Forward(ctx, Route{Model: model, Path: path, Targets: targets, Call: call}, body)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +198,7 @@ func (s *Service) Describe() ai.Description {
 	raw := func(v string) json.RawMessage { return json.RawMessage(v) }
 	limits := ai.Limits{MaxBody: 16 << 20}
 	d := ai.Description{
-		Name: "chat", Version: s.version,
+		Name: ServiceName, Version: s.version,
 		Summary: "Answers from a language model, or from the built-in assistant about this platform",
 		Operations: []ai.Operation{
 			{

@@ -109,6 +109,16 @@ func tiers(in []Target) []Target {
 	return out
 }
 
+// Names lists every model that can be named: the assistant, the aliases, the
+// upstreams' models in order, each once.
+func (c Config) Names() []string {
+	var out []string
+	for _, n := range c.names() {
+		out = append(out, n.name)
+	}
+	return out
+}
+
 // price is that of the first target that has one.
 func (c Config) price(targets []Target) func(target string) Price {
 	return func(answered string) Price {

@@ -114,8 +114,6 @@ func Views() map[string]factory.View {
 	views[api.SessionsShow.ID] = sessionDetail
 	views[api.AuditVerify.ID] = auditVerdict
 	views[api.AuthWhoami.ID] = whoami
-	views[api.PredictForecast.ID] = forecastView
-	views[api.PredictAnomaly.ID] = anomalyView
 	return views
 }
 

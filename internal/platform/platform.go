@@ -1,0 +1,347 @@
+// Package platform turns a configuration into a running control plane: it
+// opens the store, the identities, the audit, the limits and the gateway,
+// registers the services, and binds the operations. It is the only importer
+// of adapters, and holds no rules of its own.
+//
+// It promises that Open either gives a whole platform or leaves nothing open,
+// that Apply brings a changed configuration into force whole or not at all,
+// and that Close waits for what it started.
+package platform
+
+import (
+	"context"
+	"encoding/json"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/aictl/aictl/internal/ai"
+	"github.com/aictl/aictl/internal/ai/chat"
+	"github.com/aictl/aictl/internal/ai/chat/assistant"
+	"github.com/aictl/aictl/internal/ai/forecast"
+	"github.com/aictl/aictl/internal/ai/gateway"
+	"github.com/aictl/aictl/internal/api"
+	"github.com/aictl/aictl/internal/audit"
+	"github.com/aictl/aictl/internal/authn"
+	"github.com/aictl/aictl/internal/authz"
+	"github.com/aictl/aictl/internal/fail"
+	"github.com/aictl/aictl/internal/limit"
+	"github.com/aictl/aictl/internal/op"
+	"github.com/aictl/aictl/internal/ops"
+	"github.com/aictl/aictl/internal/serverconfig"
+	"github.com/aictl/aictl/internal/store"
+)
+
+// Options are what Open needs.
+type Options struct {
+	Config *serverconfig.Config
+	// DataDir is this process's own directory, locked by it.
+	DataDir  string
+	Version  Version
+	Logger   *slog.Logger
+	Registry *prometheus.Registry
+	Tracer   trace.TracerProvider
+	Getenv   func(string) string
+	Now      func() time.Time
+	// Redact masks secrets in what is recorded; nil masks nothing.
+	Redact func(string) string
+	// Docs is the manual that the assistant answers from; nil has none.
+	Docs fs.FS
+}
+
+// Version is what the build says of itself.
+type Version struct{ Version, Commit, Go string }
+
+// Platform is a running control plane without its HTTP shell.
+type Platform struct {
+	o        Options
+	started  time.Time
+	store    *store.Store
+	identity *authn.Service
+	audit    *audit.Log
+	limits   limit.Limiter
+	gateway  *gateway.Gateway
+	models   *models
+	registry *op.Registry
+	config   atomic.Pointer[serverconfig.Config]
+	chat     atomic.Pointer[chat.Service]
+	closers  []closer
+}
+
+type closer struct {
+	name  string
+	close func() error
+}
+
+// Open brings the platform up.
+func Open(ctx context.Context, o Options) (p *Platform, err error) {
+	p = &Platform{o: o, started: o.Now()}
+	p.config.Store(o.Config)
+	defer func() {
+		if err != nil {
+			_ = p.Close()
+			p = nil
+		}
+	}()
+	if err := p.openState(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.openGateway(); err != nil {
+		return nil, err
+	}
+	if err := p.Apply(nil, o.Config); err != nil {
+		return nil, err
+	}
+	p.bind()
+	return p, nil
+}
+
+func (p *Platform) closing(name string, f func() error) {
+	p.closers = append(p.closers, closer{name, f})
+}
+
+func (p *Platform) openState(ctx context.Context) (err error) {
+	url := p.o.Config.Database.URL
+	if url == "" {
+		url = filepath.Join(p.o.DataDir, "aictl.db")
+	}
+	if p.store, err = store.Open(ctx, url); err != nil {
+		return err
+	}
+	p.closing("store", p.store.Close)
+	if p.audit, err = audit.New(store.Audit{Store: p.store}, p.o.DataDir, p.o.Now, p.o.Redact); err != nil {
+		return err
+	}
+	p.closing("audit", p.audit.Close)
+	p.identity = authn.New(store.Identity{Store: p.store}, p.o.Now)
+	p.closing("identity", func() error { p.identity.Close(); return nil })
+	if url := p.o.Config.Redis.URL; url != "" {
+		if p.limits, err = limit.NewRedis(url, p.o.Now); err != nil {
+			return err
+		}
+	} else {
+		p.limits = limit.NewMemory(p.o.Now)
+	}
+	p.closing("limits", p.limits.Close)
+	return nil
+}
+
+func (p *Platform) openGateway() (err error) {
+	p.gateway, err = gateway.New(gateway.Options{
+		Authorize: p.mayInvoke, Rates: gateway.RateFunc(p.rate), Budget: gateway.BudgetFunc(p.budget),
+		Logger: p.o.Logger, Tracer: p.o.Tracer.Tracer("github.com/aictl/aictl/gateway"),
+		Metrics: p.o.Registry, Now: p.o.Now,
+	})
+	if err != nil {
+		return err
+	}
+	p.models = newModels(p.gateway, p.o.Getenv)
+	p.closing("upstreams", func() error { p.models.close(); return nil })
+	predict, err := forecast.New(p.o.Version.Version)
+	if err != nil {
+		return err
+	}
+	return p.gateway.Register(predict)
+}
+
+// Apply brings a configuration into force. An error means that the old one
+// still is.
+func (p *Platform) Apply(_, fresh *serverconfig.Config) error {
+	c := chatConfig(fresh.Chat)
+	if err := p.models.apply(c, fresh.Chat.FirstToken); err != nil {
+		return err
+	}
+	service, err := chat.New(chat.Options{
+		Config: c, Assistant: assistant.New(live{p}, p.o.Now), Forward: p.models, Version: p.o.Version.Version, Now: p.o.Now,
+	})
+	if err != nil {
+		return err
+	}
+	policy := gateway.Policy{
+		Idempotent: true, Terminator: "[DONE]", Frame: gateway.OpenAIFrame, Timeout: 15 * time.Minute,
+		Concurrency: fresh.Limits.Concurrency, Queue: fresh.Limits.Queue,
+	}
+	plain := policy
+	plain.Terminator = ""
+	if _, err := p.gateway.SetRoute(gateway.Route{
+		Description: service.Describe(),
+		Tiers: []gateway.Tier{{Revisions: []gateway.Revision{{
+			Name: p.o.Version.Version, Weight: 1,
+			Replicas: []gateway.Replica{{Name: "builtin", Upstream: gateway.Builtin(service)}},
+		}}}},
+		Policies: map[string]gateway.Policy{chat.Complete: policy, chat.Embeddings: plain},
+	}); err != nil {
+		return err
+	}
+	p.chat.Store(service)
+	p.config.Store(fresh)
+	return nil
+}
+
+// mayInvoke is the permission of a service call.
+func (p *Platform) mayInvoke(ctx context.Context, service, operation string) error {
+	if inner(service) {
+		return nil
+	}
+	effect := op.Invoke
+	if operation == "models" { // what there is may be read
+		effect = op.Read
+	}
+	id, _ := op.IdentityFrom(ctx)
+	return authz.Authorize(id, "services", effect, "default")
+}
+
+func (p *Platform) rate(ctx context.Context, subject, service, _ string) error {
+	if inner(service) {
+		return nil
+	}
+	l := p.config.Load().Limits
+	return p.limits.Allow(ctx, subject, l.RPS, l.Burst)
+}
+
+func (p *Platform) budget(ctx context.Context, subject, service string, tokens int64) (func(int64), error) {
+	b := p.config.Load().Limits.Budgets
+	most := b.Tokens
+	if own, ok := b.Accounts[subject]; ok {
+		most = own
+	}
+	if inner(service) || most <= 0 || service != chat.ServiceName {
+		return func(int64) {}, nil
+	}
+	return p.limits.Reserve(ctx, subject, tokens, most, b.Window)
+}
+
+func (p *Platform) bind() {
+	p.registry = op.NewRegistry(op.Policy{
+		Authorize: func(_ context.Context, id op.Identity, s *op.Spec, namespace string) error {
+			return authz.Authorize(id, s.Noun(), s.Effect, namespace)
+		},
+		Begin:   p.audit.Begin,
+		MaxBody: int64(p.o.Config.Limits.BodyBytes),
+	})
+	ops.Bind(p.registry, ops.Deps{
+		Version: p.o.Version.Version, Gateway: services{p.gateway}, Sessions: store.Sessions{Store: p.store, Now: p.o.Now},
+		Chat: window{}, Accounts: p.identity, Audit: p.audit, Provider: providers{p},
+		Status: p.status, Now: p.o.Now,
+	})
+}
+
+// window is how much of a conversation goes with a question.
+type window struct{}
+
+// Window implements ops.ChatConfig: enough for any model of today, and a bound.
+func (window) Window() int64 { return 24_000 }
+
+// API serves the operations under /api/v1/.
+func (p *Platform) API() http.Handler { return p.registry }
+
+// OpenAPI is the description of the whole surface, as JSON.
+func (p *Platform) OpenAPI() ([]byte, error) {
+	doc, err := p.registry.OpenAPI("aictl", p.o.Version.Version, frontDoors())
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(doc)
+}
+
+// Authenticate implements server.Authenticator.
+func (p *Platform) Authenticate(ctx context.Context, bearer string) (op.Identity, error) {
+	return p.identity.Authenticate(ctx, bearer)
+}
+
+// Do implements server.Gateway. Where a caller did not say what it will use,
+// the question's size is reserved.
+func (p *Platform) Do(ctx context.Context, call ai.Call) (*ai.Reply, error) {
+	if call.Tokens == 0 {
+		call.Tokens = chat.EstimateTokens(string(call.Input))
+	}
+	return p.gateway.Do(ctx, call)
+}
+
+// Drain lets the calls under way end; see gateway.Drain.
+func (p *Platform) Drain(ctx context.Context) error { return p.gateway.Drain(ctx) }
+
+// Ready says whether the platform can do its work.
+func (p *Platform) Ready(ctx context.Context) error { return p.store.Ready(ctx) }
+
+// Names of the first administrator.
+const firstAdmin = "admin"
+
+// Bootstrap makes the first administrator where there is no account at all.
+// It returns a token for it then, or when one is asked for: whoever starts the
+// server owns its data directory.
+func (p *Platform) Bootstrap(ctx context.Context, issue bool) (token string, err error) {
+	accounts, err := p.identity.List(ctx)
+	if err != nil {
+		return "", err
+	}
+	who := op.Identity{Subject: "aictl-server"}
+	if len(accounts) == 0 {
+		issue = true
+		err := p.recorded(ctx, op.Record{Operation: "accounts.create", Target: firstAdmin, Reason: "first start", Effect: op.Write, Identity: who}, func() error {
+			_, err := p.identity.Create(ctx, firstAdmin, op.Grant{Role: "admin", Namespace: "*"})
+			if fail.CodeOf(err) == fail.Conflict { // another replica was first
+				return nil
+			}
+			return err
+		})
+		if err != nil {
+			return "", err
+		}
+	}
+	if !issue {
+		return "", nil
+	}
+	err = p.recorded(ctx, op.Record{Operation: "tokens.create", Target: firstAdmin, Reason: "start of the server", Effect: op.Write, Identity: who}, func() error {
+		t, err := p.identity.CreateToken(ctx, firstAdmin, "made by aictl up", 0)
+		token = t.Secret
+		return err
+	})
+	return token, err
+}
+
+func (p *Platform) recorded(ctx context.Context, r op.Record, f func() error) error {
+	finish, err := p.audit.Begin(ctx, r)
+	if err != nil {
+		return err
+	}
+	outcome := f()
+	if err := finish(ctx, outcome); err != nil {
+		return err
+	}
+	return outcome
+}
+
+func (p *Platform) status(ctx context.Context) api.Status {
+	now := p.o.Now()
+	s := api.Status{
+		Version: p.o.Version.Version, Started: p.started.UTC(), Uptime: op.Duration(now.Sub(p.started).Round(time.Second)),
+		Ready: true, Reasons: []string{}, Store: p.store.Kind(), Limits: p.limits.Kind(),
+		Services: len(services{p.gateway}.Services()),
+	}
+	for _, check := range []func(context.Context) error{p.store.Ready, p.limits.Ready} {
+		if err := check(ctx); err != nil {
+			s.Reasons = append(s.Reasons, err.Error())
+		}
+	}
+	s.Ready = p.store.Ready(ctx) == nil
+	return s
+}
+
+// Close ends everything, the last opened first.
+func (p *Platform) Close() error {
+	var first error
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		if err := p.closers[i].close(); err != nil && first == nil {
+			first = fail.Wrap(fail.CodeOf(err), err, "closing the %s", p.closers[i].name)
+		}
+	}
+	p.closers = nil
+	return first
+}
