@@ -109,6 +109,9 @@ func Once(body []byte) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) { yield(body, nil) }
 }
 
+// Discard ends a reply that nobody will read.
+func (r *Reply) Discard() { r.Chunks(func([]byte, error) bool { return false }) }
+
 // JSON makes the plain reply that holds v.
 func JSON(v any) (*Reply, error) {
 	body, err := json.Marshal(v)

@@ -18,7 +18,7 @@ func (l *Log) Verify(ctx context.Context) (api.AuditReport, error) {
 		return api.AuditReport{}, err
 	}
 	v := verifier{marks: marks, last: Row{Index: -1, Hash: genesis}}
-	err = l.store.Walk(ctx, false, func(row Row) (bool, error) { return v.visit(row) })
+	err = l.store.Walk(ctx, false, v.visit)
 	if err != nil && !errors.Is(err, errBroken) {
 		return api.AuditReport{}, err
 	}

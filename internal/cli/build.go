@@ -275,7 +275,7 @@ func readReferences(f *factory.Factory, fields []op.Field, in any) error {
 }
 
 func readReference(f *factory.Factory, ref string) ([]byte, error) {
-	var r io.Reader = f.IO.In
+	r := f.IO.In
 	if path, ok := strings.CutPrefix(ref, "@"); ok {
 		file, err := os.Open(path)
 		if err != nil {

@@ -204,7 +204,9 @@ func superviseForeground(ctx context.Context, cmd *exec.Cmd) error {
 	case <-ctx.Done():
 	}
 	_ = cmd.Process.Signal(syscall.SIGTERM)
-	<-ended // it bounds its own shutdown
+	if err := <-ended; err != nil { // it bounds its own shutdown
+		return fail.Wrap(fail.Failed, err, "stopping the server")
+	}
 	return nil
 }
 

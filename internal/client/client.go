@@ -145,7 +145,7 @@ func (c *Client) Send(ctx context.Context, s *op.Spec, req *http.Request) (*http
 
 func (c *Client) once(req *http.Request) (*http.Response, error) {
 	start := time.Now()
-	res, err := c.http.Do(req) //nolint:bodyclose // handed to the caller, who closes it
+	res, err := c.http.Do(req)
 	if c.opts.Trace != nil {
 		if err != nil {
 			c.opts.Trace("%s %s: %v (%s)", req.Method, req.URL.Redacted(), err, time.Since(start).Round(time.Millisecond))

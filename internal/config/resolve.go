@@ -70,7 +70,8 @@ func (s *Settings) Rows() []Row {
 	str := func(name string, v Value[string]) Row { return Row{name, v.Value, v.Origin} }
 	sw := func(name string, v Value[bool]) Row { return Row{name, fmt.Sprint(v.Value), v.Origin} }
 	return []Row{
-		str("context", s.Context), str("server", s.Server), {"token", s.Token.Value.String(), s.Token.Origin},
+		str("context", s.Context), str("server", s.Server),
+		{"token", s.Token.Value.String(), s.Token.Origin},
 		str("namespace", s.Namespace), str("protection", s.Protection), str("output", s.Output), str("jq", s.JQ),
 		{"timeout", s.Timeout.Value.String(), s.Timeout.Origin},
 		sw("read_only", s.ReadOnly), str("dry_run", s.DryRun), sw("yes", s.Yes), str("reason", s.Reason),

@@ -101,9 +101,7 @@ func invoke(ctx context.Context, g Gateway, service, operation string, input []b
 		return nil, err
 	}
 	if reply.Stream {
-		for range reply.Chunks { // end it: nobody reads it
-			break
-		}
+		reply.Discard()
 		return nil, fail.New(fail.Usage, "%s.%s answered in parts", service, operation).Hint("repeat with --stream")
 	}
 	var body []byte

@@ -38,13 +38,15 @@ var (
 		Name: func(s service) string { return s.Name },
 		Columns: []Column[service]{
 			{Header: "name", Value: func(s service, _ Env) string { return s.Name }},
-			{Header: "status", Value: func(s service, _ Env) string { return s.Status },
+			{
+				Header: "status", Value: func(s service, _ Env) string { return s.Status },
 				Style: func(s service, _ Env) term.Style {
 					if s.Status == "ready" {
 						return term.OK
 					}
 					return term.Bad
-				}},
+				},
+			},
 			{Header: "calls", Right: true, Value: func(s service, _ Env) string { return Number(float64(s.Calls)) }},
 			{Header: "last seen", Value: func(s service, e Env) string { return e.Ago(s.Since) }},
 			{Header: "labels", Wide: true, Value: func(s service, _ Env) string { return s.Labels["a"] }},
@@ -206,10 +208,20 @@ func TestCSVNeverStartsAFormula(t *testing.T) {
 
 func TestWrongFormatsAreUsageBeforeAnyWork(t *testing.T) {
 	for _, c := range []struct{ output, jq, next string }{
-		{"jsn", "", "-o json"}, {"yml", "", "-o yaml"}, {"tabel", "", "-o table"}, {"xml", "", "aictl help formatting"},
-		{"json=x", "", "-o json"}, {"jsonpath", "", ""}, {"jsonpath=", "", ""}, {"go-template=", "", ""},
-		{"jsonpath={.a[", "", ""}, {"go-template={{", "", ""}, {"", ".[", ""}, {"", "nosuch(1)", ""},
-		{"csv", ".x", ""}, {"=", "", ""},
+		{"jsn", "", "-o json"},
+		{"yml", "", "-o yaml"},
+		{"tabel", "", "-o table"},
+		{"xml", "", "aictl help formatting"},
+		{"json=x", "", "-o json"},
+		{"jsonpath", "", ""},
+		{"jsonpath=", "", ""},
+		{"go-template=", "", ""},
+		{"jsonpath={.a[", "", ""},
+		{"go-template={{", "", ""},
+		{"", ".[", ""},
+		{"", "nosuch(1)", ""},
+		{"csv", ".x", ""},
+		{"=", "", ""},
 	} {
 		_, err := New(Options{Output: c.output, JQ: c.jq, Out: &bytes.Buffer{}})
 		require.ErrorIs(t, err, fail.Usage.Err(), "%+v", c)

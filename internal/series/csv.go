@@ -110,8 +110,10 @@ type columns struct {
 	notes        []Note
 }
 
-var timeNames = []string{"time", "timestamp", "date", "datetime", "ds", "ts", "month", "year", "day", "week", "quarter", "hour", "period", "t", "@timestamp"}
-var valueNames = []string{"value", "y", "values", "count", "total", "amount", "v"}
+var (
+	timeNames  = []string{"time", "timestamp", "date", "datetime", "ds", "ts", "month", "year", "day", "week", "quarter", "hour", "period", "t", "@timestamp"}
+	valueNames = []string{"value", "y", "values", "count", "total", "amount", "v"}
+)
 
 func named(name string, names []string) bool {
 	return slices.Contains(names, strings.ToLower(strings.TrimSpace(name)))

@@ -79,7 +79,7 @@ func TestEverySection(t *testing.T) {
 	want.Telemetry = Telemetry{"http://127.0.0.1:4318", 0.5}
 	want.Metrics.Public = true
 	want.Chat.Upstreams = []Upstream{
-		{Name: "local", URL: "http://127.0.0.1:11434/v1", Models: []string{"llama", "qwen"}, Weight: 1, Timeout: 10 * time.Minute},
+		{Name: "local", URL: "http://127.0.0.1:11434/v1", Models: []string{"llama", "qwen"}, Timeout: 10 * time.Minute},
 		{Name: "paid", URL: "https://api.example/v1", KeyEnv: "PAID_KEY", Weight: 3, Timeout: 30 * time.Second},
 	}
 	want.Chat.Aliases = map[string][]Target{"default": {{"local", "llama", 1, 0}, {"paid", "big", 1, 1}}}

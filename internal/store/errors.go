@@ -14,6 +14,9 @@ import (
 // errConflict is a violated uniqueness; callers give it words.
 var errConflict = fail.New(fail.Conflict, "it exists already")
 
+// errDangling is a reference to what is not there; callers give it words.
+var errDangling = fail.New(fail.NotFound, "what it belongs to does not exist")
+
 // translate gives a database's error a code and the next step. Errors that
 // have a code pass.
 func (s *Store) translate(err error) error {
@@ -30,6 +33,8 @@ func (s *Store) translate(err error) error {
 		switch {
 		case pg.Code == "23505":
 			return errConflict
+		case pg.Code == "23503":
+			return errDangling
 		case len(pg.Code) >= 2 && pg.Code[:2] == "53": // insufficient resources
 			return fail.New(fail.Unavailable, "the database is out of resources: %s", pg.Message).Hint("aictl doctor")
 		}
@@ -67,6 +72,9 @@ func (s *Store) translateSQLite(err error, code int) error {
 	case lib.SQLITE_CONSTRAINT:
 		if code == lib.SQLITE_CONSTRAINT_UNIQUE || code == lib.SQLITE_CONSTRAINT_PRIMARYKEY {
 			return errConflict
+		}
+		if code == lib.SQLITE_CONSTRAINT_FOREIGNKEY {
+			return errDangling
 		}
 	case lib.SQLITE_INTERRUPT:
 		return fail.New(fail.Canceled, "cancelled")

@@ -36,8 +36,16 @@ func (s Identity) SetGrant(ctx context.Context, account string, g op.Grant) erro
 	return s.tx(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, s.bind(`INSERT INTO grants (account, namespace, role) VALUES (?, ?, ?)
 			ON CONFLICT (account, namespace) DO UPDATE SET role = excluded.role`), account, g.Namespace, g.Role)
-		return err
+		return s.noAccount(err, account)
 	})
+}
+
+// noAccount gives words to a reference to an account that is not there.
+func (s Identity) noAccount(err error, name string) error {
+	if err = s.translate(err); errors.Is(err, errDangling) {
+		return fail.New(fail.NotFound, "no account named %q", name).Hint("aictl accounts list")
+	}
+	return err
 }
 
 // DeleteAccount implements authn.Store.
@@ -93,8 +101,8 @@ func (s Identity) Accounts(ctx context.Context, now time.Time) ([]authn.Account,
 func (s Identity) PutToken(ctx context.Context, t authn.Token) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, s.bind(`INSERT INTO tokens (id, account, hash, note, created, expires, last_used, revoked)
-			VALUES (?, ?, ?, ?, ?, ?, 0, 0)`), t.ID, t.Account, t.Hash, t.Note, micros(t.Created), micros(t.Expires))
-		return err
+			VALUES (?, ?, ?, ?, ?, ?, 0, 0)`), t.ID, t.Account, t.Hash, clean(t.Note), micros(t.Created), micros(t.Expires))
+		return s.noAccount(err, t.Account)
 	})
 }
 
@@ -122,7 +130,7 @@ const tokenColumns = `id, account, hash, note, created, expires, last_used, revo
 
 // Tokens implements authn.Store.
 func (s Identity) Tokens(ctx context.Context, account string) ([]authn.Token, error) {
-	rows, err := s.read.QueryContext(ctx, s.bind(`SELECT `+tokenColumns+` FROM tokens WHERE ? = '' OR account = ? ORDER BY created, id`), account, account)
+	rows, err := s.read.QueryContext(ctx, s.bind(`SELECT `+tokenColumns+` FROM tokens WHERE ? = '' OR account = ? ORDER BY created, id`), clean(account), clean(account))
 	if err != nil {
 		return nil, s.translate(err)
 	}
@@ -166,7 +174,7 @@ func (s Identity) TokenByHash(ctx context.Context, hash string) (authn.Token, []
 }
 
 func (s Identity) token(ctx context.Context, column, value string) (authn.Token, error) {
-	t, err := scanToken(s.read.QueryRowContext(ctx, s.bind(`SELECT `+tokenColumns+` FROM tokens WHERE `+column+` = ?`), value))
+	t, err := scanToken(s.read.QueryRowContext(ctx, s.bind(`SELECT `+tokenColumns+` FROM tokens WHERE `+column+` = ?`), clean(value)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return t, fail.New(fail.NotFound, "no such token").Hint("aictl tokens list")
 	}

@@ -17,11 +17,7 @@ var migrations embed.FS
 
 // migrate brings the schema up to date with goose, the field's migration
 // library. A schema newer than this program is refused.
-func (s *Store) migrate(ctx context.Context) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
+func (s *Store) migrate(ctx context.Context, files fs.FS) error {
 	dialect, opts := goose.DialectSQLite3, []goose.ProviderOption{goose.WithLogger(goose.NopLogger())}
 	if s.postgres { // several replicas may start at once
 		dialect = goose.DialectPostgres

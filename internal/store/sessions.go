@@ -39,14 +39,14 @@ const sessionColumns = `owner, name, title, messages, created, updated`
 
 // Get implements chat.Sessions.
 func (s Sessions) Get(ctx context.Context, owner, name string) (chat.Session, []chat.Message, error) {
-	one, err := scanSession(s.read.QueryRowContext(ctx, s.bind(`SELECT `+sessionColumns+` FROM sessions WHERE owner = ? AND name = ?`), owner, name))
+	one, err := scanSession(s.read.QueryRowContext(ctx, s.bind(`SELECT `+sessionColumns+` FROM sessions WHERE owner = ? AND name = ?`), clean(owner), clean(name)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return one, nil, chat.NoSession(name)
 	}
 	if err != nil {
 		return one, nil, s.translate(err)
 	}
-	rows, err := s.read.QueryContext(ctx, s.bind(`SELECT role, body, at FROM session_messages WHERE owner = ? AND name = ? ORDER BY seq`), owner, name)
+	rows, err := s.read.QueryContext(ctx, s.bind(`SELECT role, body, at FROM session_messages WHERE owner = ? AND name = ? ORDER BY seq`), clean(owner), clean(name))
 	if err != nil {
 		return one, nil, s.translate(err)
 	}
@@ -70,7 +70,7 @@ func (s Sessions) Append(ctx context.Context, owner, name string, messages ...ch
 		// The update takes the row's lock first, so that two appends to one
 		// session are one after the other on PostgreSQL too.
 		res, err := tx.ExecContext(ctx, s.bind(`UPDATE sessions SET messages = messages + ?, updated = ? WHERE owner = ? AND name = ?`),
-			len(messages), micros(s.Now()), owner, name)
+			len(messages), micros(s.Now()), clean(owner), clean(name))
 		if err != nil {
 			return err
 		}
@@ -78,7 +78,7 @@ func (s Sessions) Append(ctx context.Context, owner, name string, messages ...ch
 			return errors.Join(err, chat.NoSession(name))
 		}
 		var have int
-		if err := tx.QueryRowContext(ctx, s.bind(`SELECT messages FROM sessions WHERE owner = ? AND name = ?`), owner, name).Scan(&have); err != nil {
+		if err := tx.QueryRowContext(ctx, s.bind(`SELECT messages FROM sessions WHERE owner = ? AND name = ?`), clean(owner), clean(name)).Scan(&have); err != nil {
 			return err
 		}
 		have -= len(messages)
@@ -116,7 +116,7 @@ func (s Sessions) List(ctx context.Context, owner string) ([]chat.Session, error
 // Delete implements chat.Sessions.
 func (s Sessions) Delete(ctx context.Context, owner, name string) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, s.bind(`DELETE FROM sessions WHERE owner = ? AND name = ?`), owner, name)
+		res, err := tx.ExecContext(ctx, s.bind(`DELETE FROM sessions WHERE owner = ? AND name = ?`), clean(owner), clean(name))
 		if err != nil {
 			return err
 		}

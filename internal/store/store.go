@@ -55,7 +55,11 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.migrate(ctx); err != nil {
+	files, err := fs.Sub(migrations, "migrations")
+	if err == nil {
+		err = s.migrate(ctx, files)
+	}
+	if err != nil {
 		_ = s.Close()
 		return nil, err
 	}
@@ -138,18 +142,49 @@ func (s *Store) Ready(ctx context.Context) error {
 	return s.translate(s.read.QueryRowContext(ctx, "SELECT 1").Scan(&one))
 }
 
-// backup copies an existing SQLite file before its schema changes.
+// backup copies an existing SQLite file before its schema changes. The copy
+// has its name only when it is complete and on the disk: what an interrupted
+// try left is never taken for a back-up.
 func (s *Store) backup(ctx context.Context, version int64) error {
 	to := fmt.Sprintf("%s.backup-schema-%d", s.path, version)
 	if _, err := os.Stat(to); err == nil {
 		return nil // of an earlier try
 	}
-	_, err := s.write.ExecContext(ctx, "VACUUM INTO ?", to)
-	if err != nil {
+	part := to + ".part"
+	failed := func(err error) error {
+		_ = os.Remove(part)
 		return fail.Wrap(fail.Failed, s.translate(err), "copying %s before the migration", filepath.Base(s.path)).
 			Hint("free some space; nothing was changed")
 	}
-	return os.Chmod(to, 0o600)
+	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return failed(err)
+	}
+	// SQLite writes into an empty file that is there: so it is never open to others.
+	if err := os.WriteFile(part, nil, 0o600); err != nil {
+		return failed(err)
+	}
+	if _, err := s.write.ExecContext(ctx, "VACUUM INTO ?", part); err != nil {
+		return failed(err)
+	}
+	if err := syncPath(part); err != nil {
+		return failed(err)
+	}
+	if err := os.Rename(part, to); err != nil {
+		return failed(err)
+	}
+	if err := syncPath(filepath.Dir(to)); err != nil {
+		return failed(err)
+	}
+	return nil
+}
+
+// syncPath makes a file, or the names in a directory, durable.
+func syncPath(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // bind writes the placeholders of the dialect: queries have ? everywhere.

@@ -258,7 +258,7 @@ func (s *SafeWriter) Write(p []byte) (int, error) {
 	}
 	in := p
 	if len(s.wait) > 0 {
-		in = append(s.wait, p...)
+		in = append(s.wait, p...) //nolint:gocritic // wait is replaced below: its room may be used
 	}
 	out, rest := s.st.append(s.buf[:0], in)
 	s.buf = out[:0]

@@ -163,7 +163,7 @@ func TestWidths(t *testing.T) {
 	require.Equal(t, 3, Width("\x1b[31mabc\x1b[0m"))
 	require.Equal(t, "ab…", Truncate("abcdef", 3))
 	require.Equal(t, "世…", Truncate("世界人", 4))
-	require.Equal(t, "", Truncate("abc", 0))
+	require.Empty(t, Truncate("abc", 0))
 	require.Equal(t, "世 |", PadRight("世", 3)+"|")
 	require.Equal(t, " 世|", PadLeft("世", 3)+"|")
 	require.Equal(t, "a b\nc", Wrap("a b c", 3))

@@ -23,9 +23,13 @@ var build = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", dir+"/",
-		"github.com/aictl/aictl/cmd/aictl", "github.com/aictl/aictl/cmd/aictl-server")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	// By the Makefile, as a reader builds them: with the same version in both.
+	root, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("finding the module: %w", err)
+	}
+	cmd := exec.Command("make", "build", "BIN="+dir)
+	cmd.Dir = filepath.Dir(strings.TrimSpace(string(root)))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building the binaries: %w\n%s", err, out)
 	}

@@ -100,9 +100,17 @@ func TestFaultsAreTypedErrors(t *testing.T) {
 		model string
 		want  fail.Code
 	}{
-		{"fault-500", fail.Unavailable}, {"fault-429", fail.Limited}, {"fault-401", fail.Unavailable}, {"fault-400", fail.Usage},
-		{"fault-cut", fail.Unavailable}, {"fault-no-done", fail.Unavailable}, {"fault-error", fail.Unavailable},
-		{"fault-garbage", fail.Failed}, {"fault-html", fail.Unavailable}, {"fault-redirect", fail.Unavailable}, {"fault-huge", fail.Failed},
+		{"fault-500", fail.Unavailable},
+		{"fault-429", fail.Limited},
+		{"fault-401", fail.Unavailable},
+		{"fault-400", fail.Usage},
+		{"fault-cut", fail.Unavailable},
+		{"fault-no-done", fail.Unavailable},
+		{"fault-error", fail.Unavailable},
+		{"fault-garbage", fail.Failed},
+		{"fault-html", fail.Unavailable},
+		{"fault-redirect", fail.Unavailable},
+		{"fault-huge", fail.Failed},
 	} {
 		t.Run(c.model, func(t *testing.T) {
 			_, err := events(t, s, `{"model":"one/`+c.model+`",`+hello+`}`, true)
@@ -138,8 +146,10 @@ func TestUnknownModelNamesTheNearest(t *testing.T) {
 func TestUsageIsTheUpstreamsOwn(t *testing.T) {
 	s, _ := service(t)
 	for _, stream := range []bool{false, true} {
-		reply, err := s.Invoke(t.Context(), ai.Call{Operation: chat.Complete, Stream: stream,
-			Input: []byte(`{"model":"small","stream_options":{"include_usage":true},` + hello + `}`)})
+		reply, err := s.Invoke(t.Context(), ai.Call{
+			Operation: chat.Complete, Stream: stream,
+			Input: []byte(`{"model":"small","stream_options":{"include_usage":true},` + hello + `}`),
+		})
 		require.NoError(t, err)
 		_, err = collect(reply)
 		require.NoError(t, err)
@@ -149,8 +159,10 @@ func TestUsageIsTheUpstreamsOwn(t *testing.T) {
 
 func TestAssistantStreamHasOpenAIsOrder(t *testing.T) {
 	s, _ := service(t)
-	reply, err := s.Invoke(t.Context(), ai.Call{Operation: chat.Complete,
-		Input: []byte(`{"model":"aictl-ops","stream":true,"stream_options":{"include_usage":true},` + hello + `}`)})
+	reply, err := s.Invoke(t.Context(), ai.Call{
+		Operation: chat.Complete,
+		Input:     []byte(`{"model":"aictl-ops","stream":true,"stream_options":{"include_usage":true},` + hello + `}`),
+	})
 	require.NoError(t, err)
 	var lines []string
 	for chunk, err := range reply.Chunks {

@@ -26,10 +26,14 @@ import (
 
 // The vocabulary is that of the API.
 type (
-	ForecastInput  = api.ForecastInput
+	// ForecastInput asks how a series goes on.
+	ForecastInput = api.ForecastInput
+	// ForecastOutput is how it probably does.
 	ForecastOutput = api.Forecast
-	AnomalyInput   = api.AnomalyInput
-	AnomalyOutput  = api.Anomalies
+	// AnomalyInput asks what does not fit.
+	AnomalyInput = api.AnomalyInput
+	// AnomalyOutput is a series with a judgement of each observation.
+	AnomalyOutput = api.Anomalies
 )
 
 // The limits of one call.

@@ -228,9 +228,7 @@ func (c *call) judge(t *target, reply *ai.Reply) error {
 	default:
 		return nil
 	}
-	for range reply.Chunks {
-		break
-	}
+	reply.Discard()
 	err := fail.New(code, "%s of %s answered with status %d", t.name, c.in.Service, reply.Status).
 		Hint("aictl services health %s", c.in.Service)
 	return withRetryAfter(err, parseRetryAfter(reply.Header.Get("Retry-After"), c.g.o.Now()))

@@ -3,8 +3,6 @@ package gateway
 import (
 	"bufio"
 	"context"
-	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -33,7 +31,7 @@ func everything(b *testing.B, ups ...Upstream) *Gateway {
 		Authorize: func(context.Context, string, string) error { return nil },
 		Rates:     RateFunc(func(context.Context, string, string, string) error { return nil }),
 		Budget:    BudgetFunc(func(context.Context, string, string, int64) (func(int64), error) { return func(int64) {}, nil }),
-		Logger:    slog.New(slog.NewJSONHandler(io.Discard, nil)),
+		Logger:    slog.New(slog.DiscardHandler),
 		Tracer:    tp.Tracer("gateway"),
 		Metrics:   prometheus.NewRegistry(),
 	}, p, ups...)
@@ -50,7 +48,7 @@ func load(b *testing.B, addr string, conns int, d time.Duration) float64 {
 	begin := time.Now()
 	for range conns {
 		group.Go(func() {
-			c, err := net.Dial("tcp", addr) //nolint:noctx // a benchmark's client
+			c, err := net.Dial("tcp", addr)
 			if err != nil {
 				b.Error(err)
 				return
@@ -145,10 +143,10 @@ func BenchmarkGateway(b *testing.B) {
 	b.ReportMetric(rate["gateway"]/rate["proxy"], "gateway/proxy")
 	b.ReportMetric(rate["builtin"]/rate["bare"], "builtin/bare")
 	b.ReportMetric(float64(added.Microseconds()), "µs-first-token-p99")
-	b.Log(fmt.Sprintf("\n| 1 kB chat call, 64 connections | calls/s | ratio | goal |\n|---|---|---|---|\n"+
+	b.Logf("\n| 1 kB chat call, 64 connections | calls/s | ratio | goal |\n|---|---|---|---|\n"+
 		"| direct | %.0f | | |\n| bare ReverseProxy | %.0f | 1 | |\n| gateway, everything on | %.0f | %.2f | 0.75 |\n"+
 		"| bare handler | %.0f | 1 | |\n| gateway, builtin operation | %.0f | %.2f | 0.50 |\n| first token added, p99 | %s | | 2 ms |",
 		rate["direct"], rate["proxy"], rate["gateway"], rate["gateway"]/rate["proxy"],
-		rate["bare"], rate["builtin"], rate["builtin"]/rate["bare"], added))
+		rate["bare"], rate["builtin"], rate["builtin"]/rate["bare"], added)
 	rp.Transport.(*http.Transport).CloseIdleConnections()
 }

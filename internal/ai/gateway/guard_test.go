@@ -83,7 +83,7 @@ func TestEveryCallSucceedsByTheSecondTarget(t *testing.T) {
 		}
 	}
 	t.Run("nobody listens", func(t *testing.T) {
-		l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's port
+		l, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
 		require.NoError(t, l.Close())
 		p := chatPolicy()

@@ -110,7 +110,7 @@ func (h *HTTP) Close() { h.tr.CloseIdleConnections() }
 
 // Do implements Upstream.
 func (h *HTTP) Do(ctx context.Context, call *ai.Call) (*ai.Reply, error) {
-	resp, err := h.tr.RoundTrip(h.request(ctx, call)) //nolint:bodyclose // closed by plain and stream
+	resp, err := h.tr.RoundTrip(h.request(ctx, call))
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ import (
 
 func TestHTTPOverASocketSendsOnlyWhatIsAllowed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	l, err := net.Listen("unix", path) //nolint:noctx // a test's listener
+	l, err := net.Listen("unix", path)
 	require.NoError(t, err)
 	var got *http.Request
 	var body []byte

@@ -60,7 +60,7 @@ func hold(t *testing.T, addr string) int {
 	before := memory()
 	buf := make([]byte, 4096)
 	for range streams {
-		conn, err := net.Dial("tcp", addr) //nolint:noctx // a test's client
+		conn, err := net.Dial("tcp", addr)
 		require.NoError(t, err)
 		defer func() { _ = conn.Close() }()
 		_, err = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")

@@ -143,8 +143,10 @@ func TestAFailingSiblingIsEjected(t *testing.T) {
 	bad, fine := upstream(t, status(500)), upstream(t, good)
 	g, err := New(Options{Breaker: BreakerOptions{Failures: 1 << 30, Ratio: 2}, RetryBurst: 1000})
 	require.NoError(t, err)
-	_, err = g.SetRoute(Route{Description: ai.Description{Name: "chat"}, Policies: map[string]Policy{"complete": chatPolicy()},
-		Tiers: []Tier{{[]Revision{{"v1", 1, []Replica{{Name: "bad", Upstream: bad}, {Name: "fine", Upstream: fine}}}}}}})
+	_, err = g.SetRoute(Route{
+		Description: ai.Description{Name: "chat"}, Policies: map[string]Policy{"complete": chatPolicy()},
+		Tiers: []Tier{{[]Revision{{"v1", 1, []Replica{{Name: "bad", Upstream: bad}, {Name: "fine", Upstream: fine}}}}}},
+	})
 	require.NoError(t, err)
 	for range 60 {
 		_, err := collect(t.Context(), g, ask(false))

@@ -152,7 +152,7 @@ func TestALeavingClientCancelsTheUpstream(t *testing.T) {
 	}))
 	s := httptest.NewServer(serve(g, true))
 	defer s.Close()
-	c, err := net.Dial("tcp", s.Listener.Addr().String()) //nolint:noctx // a test's client
+	c, err := net.Dial("tcp", s.Listener.Addr().String())
 	require.NoError(t, err)
 	_, err = io.WriteString(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
 	require.NoError(t, err)
@@ -179,7 +179,7 @@ func TestAStalledReaderIsCut(t *testing.T) {
 		}}, 200*time.Millisecond)
 	}))
 	defer s.Close()
-	c, err := net.Dial("tcp", s.Listener.Addr().String()) //nolint:noctx // a test's client
+	c, err := net.Dial("tcp", s.Listener.Addr().String())
 	require.NoError(t, err)
 	defer func() { _ = c.Close() }()
 	_, err = io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -47,7 +47,7 @@ type source struct {
 // read takes the series from the file, or from standard input. A terminal is
 // not waited on: nobody types a series.
 func (c *predictCommand) read(cmd *cobra.Command) (source, error) {
-	var r io.Reader = c.f.IO.In
+	r := c.f.IO.In
 	if args := cmd.Flags().Args(); len(args) == 1 && args[0] != "-" {
 		file, err := os.Open(args[0])
 		if err != nil {

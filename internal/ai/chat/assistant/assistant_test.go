@@ -32,28 +32,35 @@ func (s state) Services(context.Context) ([]Service, error) { return some, s.err
 func (s state) Health(context.Context) ([]Health, error) {
 	return []Health{
 		{Name: "chat", State: "ready", Window: 5 * time.Minute, Requests: 120, P50: 8 * time.Millisecond, P95: 20 * time.Millisecond, P99: 31 * time.Millisecond},
-		{Name: "predict", State: "degraded", Reason: "1 of 2 replicas\x1b[31m is down", Window: 5 * time.Minute, Requests: 40, Errors: 3,
-			P50: 10 * time.Millisecond, P95: 900 * time.Millisecond, P99: 2 * time.Second, InFlight: 4, Queued: 6, Open: []string{"replica-2"}},
+		{
+			Name: "predict", State: "degraded", Reason: "1 of 2 replicas\x1b[31m is down", Window: 5 * time.Minute, Requests: 40, Errors: 3,
+			P50: 10 * time.Millisecond, P95: 900 * time.Millisecond, P99: 2 * time.Second, InFlight: 4, Queued: 6, Open: []string{"replica-2"},
+		},
 		{Name: "personalize", State: "ready", Window: 5 * time.Minute},
 	}, nil
 }
+
 func (s state) Errors(context.Context, time.Duration) ([]Failure, error) {
 	return append([]Failure{
 		{Time: noon.Add(-time.Minute), Service: "predict", Operation: "forecast", Code: "timeout", Message: "no answer within 10s", Request: "r-2"},
 		{Time: noon.Add(-3 * time.Minute), Service: "predict", Operation: "forecast", Code: "timeout", Message: "no answer within 9s", Request: "r-1"},
 	}, s.failures...), nil
 }
+
 func (state) Usage(context.Context) (Usage, error) {
 	return Usage{Window: time.Hour, Services: []ServiceUsage{
 		{Name: "chat", Requests: 120, InputTokens: 4000, OutputTokens: 9000, Cost: 0.25}, {Name: "predict", Requests: 1, Errors: 1},
 	}}, nil
 }
+
 func (state) Version(context.Context) (Version, error) {
 	return Version{Version: "0.1.0", Commit: "abc1234", Go: "go1.26", Started: noon.Add(-26 * time.Hour)}, nil
 }
+
 func (state) Caller(context.Context) (Caller, error) {
 	return Caller{Subject: "ann", Roles: []string{"operator"}}, nil
 }
+
 func (state) Commands(context.Context) ([]Command, error) {
 	return []Command{
 		{"aictl predict forecast", "Continue a time series", []string{"aictl predict forecast --horizon 12 < series.csv"}},
@@ -62,6 +69,7 @@ func (state) Commands(context.Context) ([]Command, error) {
 		{"aictl providers test", "Measure what a model provider really supports", []string{"aictl providers test"}},
 	}, nil
 }
+
 func (state) Docs() fs.FS {
 	return fstest.MapFS{
 		"predict.md": {Data: []byte("# Predict\n\n## Forecast a series\n\nGive it a CSV file with time and value:\n\n```console\n# not a heading\n$ aictl predict forecast --horizon 12 < series.csv\n```\n\n## Find anomalies\n\nUse `aictl predict anomaly`.\n")},

@@ -12,8 +12,13 @@ func TestDistance(t *testing.T) {
 		a, b string
 		want int
 	}{
-		{"", "", 0}, {"", "abc", 3}, {"predict", "predict", 0}, {"perdict", "predict", 1},
-		{"kitten", "sitting", 3}, {"ca", "abc", 3}, {"größe", "grösse", 2},
+		{"", "", 0},
+		{"", "abc", 3},
+		{"predict", "predict", 0},
+		{"perdict", "predict", 1},
+		{"kitten", "sitting", 3},
+		{"ca", "abc", 3},
+		{"größe", "grösse", 2},
 	} {
 		require.Equal(t, c.want, Distance(c.a, c.b), "%q to %q", c.a, c.b)
 		require.Equal(t, c.want, Distance(c.b, c.a), "symmetric")
@@ -27,8 +32,12 @@ func TestOf(t *testing.T) {
 		word, want string
 		ok         bool
 	}{
-		{"prdict", "predict", true}, {"Perdict", "predict", true}, {"caht", "chat", true},
-		{"persnalise", "personalize", true}, {"cat", "", false}, {"banana", "", false},
+		{"prdict", "predict", true},
+		{"Perdict", "predict", true},
+		{"caht", "chat", true},
+		{"persnalise", "personalize", true},
+		{"cat", "", false},
+		{"banana", "", false},
 	} {
 		got, ok := Of(c.word, names)
 		require.Equal(t, c.ok, ok, c.word)

@@ -84,7 +84,7 @@ func (u *Upstream) Post(ctx context.Context, path string, body []byte, stream bo
 	if u.Key != "" {
 		req.Header.Set("Authorization", "Bearer "+u.Key)
 	}
-	resp, err := u.HTTP.RoundTrip(req)
+	resp, err := u.HTTP.RoundTrip(req) //nolint:bodyclose // closed when the answer has been read, or given up
 	if head != nil {
 		head.Stop()
 	}
@@ -104,7 +104,7 @@ func (u *Upstream) Post(ctx context.Context, path string, body []byte, stream bo
 	}
 	r.Chunks = func(yield func([]byte, error) bool) {
 		defer cancel(nil)
-		defer resp.Body.Close() //nolint:errcheck // the answer has been read, or given up
+		defer resp.Body.Close()
 		if r.Stream {
 			u.events(ctx, resp.Body, yield)
 		} else {

@@ -91,9 +91,17 @@ func Run(ctx context.Context, u *openai.Upstream, o Options) Report {
 		name string
 		run  func(context.Context) (Result, string)
 	}{
-		{Reachable, p.reachable}, {Auth, p.auth}, {ListModels, p.models}, {Plain, p.plain}, {Streaming, p.streaming},
-		{StreamUse, p.streamUsage}, {Tools, p.tools}, {JSONSchema, p.jsonSchema}, {Embeddings, p.embeddings},
-		{Context, p.contextError}, {ErrorShape, p.errorShape},
+		{Reachable, p.reachable},
+		{Auth, p.auth},
+		{ListModels, p.models},
+		{Plain, p.plain},
+		{Streaming, p.streaming},
+		{StreamUse, p.streamUsage},
+		{Tools, p.tools},
+		{JSONSchema, p.jsonSchema},
+		{Embeddings, p.embeddings},
+		{Context, p.contextError},
+		{ErrorShape, p.errorShape},
 	} {
 		began := time.Now()
 		result, detail := Unknown, "stopped before it was measured"
@@ -167,7 +175,7 @@ func (p *prober) call(ctx context.Context, method, path string, body any) (a ans
 	if err != nil {
 		return answer{err: err}
 	}
-	defer resp.Body.Close() //nolint:errcheck // read, or given up
+	defer resp.Body.Close()
 	a.status, a.typ = resp.StatusCode, resp.Header.Get("Content-Type")
 	buf := make([]byte, 16<<10)
 	for {
