@@ -40,7 +40,7 @@ idle
 for command in \
   'clear' \
   'aictl chat "what is running?"' \
-  'aictl predict forecast --horizon 12 < docs/examples/series.csv | head -n 30'; do
+  'aictl predict forecast --horizon 12 < docs/examples/series.csv'; do
   $tmux send-keys -t picture -l "$command"
   $tmux send-keys -t picture Enter
   sleep 0.3 # let the echo of the command replace the prompt

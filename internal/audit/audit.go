@@ -81,7 +81,7 @@ type Log struct {
 	queue  chan pending
 	stop   chan struct{}
 	once   sync.Once
-	done   sync.WaitGroup
+	ended  chan struct{} // closed when the writer has gone
 }
 
 type pending struct {
@@ -99,15 +99,15 @@ func New(store Store, dir string, now func() time.Time, redact func(string) stri
 	if redact == nil {
 		redact = func(s string) string { return s }
 	}
-	l := &Log{store: store, marks: marks, now: now, redact: redact, queue: make(chan pending, queueMost), stop: make(chan struct{})}
-	l.done.Go(l.write)
+	l := &Log{store: store, marks: marks, now: now, redact: redact, queue: make(chan pending, queueMost), stop: make(chan struct{}), ended: make(chan struct{})}
+	go l.write() // Close joins it
 	return l, nil
 }
 
 // Close waits for the records that are under way.
 func (l *Log) Close() error {
 	l.once.Do(func() { close(l.stop) })
-	l.done.Wait()
+	<-l.ended
 	return l.marks.close()
 }
 
@@ -140,19 +140,27 @@ func (l *Log) append(ctx context.Context, r record) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-l.stop:
-		return fail.New(fail.Unavailable, "the audit is closed")
+		return errClosed
 	}
 	select {
 	case err := <-p.result:
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-l.ended: // it came into the queue as the writer left
+		select {
+		case err := <-p.result:
+			return err
+		default:
+			return errClosed
+		}
 	}
 }
 
 // write is the one appender: it takes all that waits into one transaction
 // (group commit), so that many writers pay for one sync.
 func (l *Log) write() {
+	defer close(l.ended)
 	for {
 		select {
 		case p := <-l.queue:
@@ -200,8 +208,8 @@ func (l *Log) commit(batch []pending) {
 		return rows, nil
 	})
 	if err == nil {
-		// The records are durable. A checkpoint that fails makes the next
-		// truncation harder to see, and nothing less durable: say it, go on.
+		// The records are durable, but without their checkpoint a cut-off end
+		// could not be seen: that is a failure to record, and nothing may run.
 		err = l.marks.add(head)
 	}
 	for _, p := range batch {
@@ -287,6 +295,9 @@ func entry(row Row) (api.AuditEntry, error) {
 		Phase: r.Phase, Outcome: r.Outcome, Reason: r.Reason, Request: r.Request, Details: r.Details, Prev: r.Prev, Hash: row.Hash,
 	}, nil
 }
+
+// errClosed is the answer after Close.
+var errClosed = fail.New(fail.Unavailable, "the audit is closed: the server is stopping")
 
 // errBroken ends a walk at the first record that does not fit.
 var errBroken = errors.New("broken")

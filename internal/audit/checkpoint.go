@@ -30,9 +30,10 @@ func (c checkpoint) message() []byte { return fmt.Appendf(nil, "aictl audit %d %
 type checkpoints struct {
 	path string
 	key  ed25519.PrivateKey
-	mu   sync.Mutex // guards file, size
+	mu   sync.Mutex // guards file, size, torn
 	file *os.File
 	size int64
+	torn bool // the last write failed: it may have left a part of a line
 }
 
 const (
@@ -75,7 +76,7 @@ func loadKey(path string) (ed25519.PrivateKey, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		seed = make([]byte, ed25519.SeedSize)
 		_, _ = rand.Read(seed)
-		if err := os.WriteFile(path, seed, 0o600); err != nil {
+		if err := writeDurably(path, seed); err != nil {
 			return nil, fail.Wrap(fail.Failed, err, "writing the audit's key")
 		}
 		return ed25519.NewKeyFromSeed(seed), nil
@@ -93,6 +94,27 @@ func loadKey(path string) (ed25519.PrivateKey, error) {
 	return ed25519.NewKeyFromSeed(seed), nil
 }
 
+// writeDurably writes a file of its owner's: when it has its name, it is whole
+// and on the disk.
+func writeDurably(path string, body []byte) error {
+	tmp, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = tmp.Write(body)
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
 // add signs and writes a checkpoint, and syncs it.
 func (c *checkpoints) add(head Row) error {
 	m := checkpoint{Index: head.Index, Hash: head.Hash}
@@ -104,12 +126,17 @@ func (c *checkpoints) add(head Row) error {
 	line = append(line, '\n')
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.torn {
+		line = append([]byte("\n"), line...)
+	}
+	c.torn = true
 	if _, err := c.file.Write(line); err != nil {
-		return fail.Wrap(fail.Unavailable, err, "writing the audit's checkpoint")
+		return fail.Wrap(fail.Unavailable, err, "writing the audit's checkpoint").Hint("free some space: it goes on by itself")
 	}
 	if err := c.file.Sync(); err != nil {
-		return fail.Wrap(fail.Unavailable, err, "syncing the audit's checkpoint")
+		return fail.Wrap(fail.Unavailable, err, "syncing the audit's checkpoint").Hint("look at the disk of the data directory")
 	}
+	c.torn = false
 	if c.size += int64(len(line)); c.size > rotateAt {
 		return c.rotate()
 	}
@@ -125,15 +152,7 @@ func (c *checkpoints) rotate() error {
 	}
 	body = body[len(body)-keepAt:]
 	body = body[bytes.IndexByte(body, '\n')+1:]
-	tmp, err := os.OpenFile(c.path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fail.Wrap(fail.Unavailable, err, "rotating the audit's checkpoints")
-	}
-	_, err = tmp.Write(body)
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return fail.Wrap(fail.Unavailable, err, "rotating the audit's checkpoints")
-	}
-	if err := os.Rename(c.path+".new", c.path); err != nil {
+	if err := writeDurably(c.path, body); err != nil {
 		return fail.Wrap(fail.Unavailable, err, "rotating the audit's checkpoints")
 	}
 	file, err := os.OpenFile(c.path, os.O_RDWR|os.O_APPEND, 0o600)

@@ -25,11 +25,7 @@ func (l *Log) Verify(ctx context.Context) (api.AuditReport, error) {
 	if v.why == "" {
 		v.end()
 	}
-	r := api.AuditReport{OK: v.why == "", Records: v.last.Index + 1, Head: v.last.Hash, Why: v.why}
-	if !r.OK {
-		r.BrokenAt = &v.at
-	}
-	return r, nil
+	return v.report(), nil
 }
 
 type verifier struct {
@@ -37,6 +33,14 @@ type verifier struct {
 	last  Row
 	at    int64
 	why   string
+}
+
+func (v *verifier) report() api.AuditReport {
+	r := api.AuditReport{OK: v.why == "", Records: v.last.Index + 1, Head: v.last.Hash, Why: v.why}
+	if !r.OK {
+		r.BrokenAt = &v.at
+	}
+	return r
 }
 
 func (v *verifier) broken(at int64, format string, args ...any) (bool, error) {

@@ -53,9 +53,9 @@ type Store interface {
 }
 
 const (
-	// fresh is how long an answer of the store is believed: the time after
+	// fresh is how long an answer of the store is believed, well within the second after
 	// which a revocation by another replica holds here.
-	fresh = time.Second
+	fresh = 800 * time.Millisecond
 	// maxCached bounds the cache; it is emptied when it is full.
 	maxCached = 10_000
 	// touchEvery is how often last uses are written.

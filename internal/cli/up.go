@@ -69,14 +69,24 @@ func runUp(ctx context.Context, f *factory.Factory, o *upOptions) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fail.Wrap(fail.Failed, err, "making the data directory").Hint("choose another with --data-dir")
 	}
-	ready, wait, err := startServer(ctx, f, o, dir)
+	held := f.ContextToken(localContext)
+	ready, wait, err := startServer(ctx, f, o, dir, held == "")
+	if err == nil && ready.Token == "" && !f.Accepts(ctx, ready.URL, held) {
+		// The context's token belongs to another data directory: start anew and
+		// ask for one of this.
+		if err := stopAgain(ctx, f, dir, wait); err != nil {
+			return err
+		}
+		ready, wait, err = startServer(ctx, f, o, dir, true)
+	}
 	if err != nil {
 		return err
 	}
-	if ready.Token != "" {
-		if err := f.SaveContext(localContext, ready.URL, ready.Token); err != nil {
-			f.Say("warning: the context could not be written: %v", err)
-		}
+	if ready.Token == "" {
+		ready.Token = held
+	}
+	if err := f.SaveContext(localContext, ready.URL, ready.Token); err != nil {
+		f.Say("warning: the context could not be written: %v", err)
 	}
 	if o.foreground {
 		f.Say("Ready at %s (pid %d). Ctrl-C stops it.", ready.URL, ready.PID)
@@ -84,6 +94,17 @@ func runUp(ctx context.Context, f *factory.Factory, o *upOptions) error {
 	}
 	f.Say("Ready at %s (pid %d). Try:\n  aictl chat \"what is running?\"\n  aictl services list\n  aictl down", ready.URL, ready.PID)
 	return showStatus(ctx, f, dir)
+}
+
+// stopAgain ends a server that this command has just started.
+func stopAgain(ctx context.Context, f *factory.Factory, dir string, wait func() error) error {
+	if s, ok := rundir.Running(dir); ok {
+		_ = syscall.Kill(s.PID, syscall.SIGTERM)
+	}
+	if wait != nil {
+		return wait()
+	}
+	return awaitStop(ctx, f, dir)
 }
 
 // serverBinary finds aictl-server beside this program, then on PATH.
@@ -107,7 +128,7 @@ func serverBinary() (string, error) {
 
 // startServer starts the server with a pipe on which it says once that it is
 // ready, or why it is not. In the background it gets a session of its own.
-func startServer(ctx context.Context, f *factory.Factory, o *upOptions, dir string) (rundir.Ready, func() error, error) {
+func startServer(ctx context.Context, f *factory.Factory, o *upOptions, dir string, issueToken bool) (rundir.Ready, func() error, error) {
 	var ready rundir.Ready
 	bin, err := serverBinary()
 	if err != nil {
@@ -125,7 +146,7 @@ func startServer(ctx context.Context, f *factory.Factory, o *upOptions, dir stri
 	if o.configFile != "" {
 		args = append(args, "--config", o.configFile)
 	}
-	if !f.HasWorkingContext(localContext) {
+	if issueToken {
 		args = append(args, "--issue-token")
 	}
 	cmd := exec.Command(bin, args...) //nolint:gosec,noctx // our own program; it outlives this command
@@ -245,6 +266,15 @@ func runDown(ctx context.Context, f *factory.Factory, dataDir string) error {
 	if err := syscall.Kill(s.PID, syscall.SIGTERM); err != nil {
 		return fail.Wrap(fail.Failed, err, "stopping the server with pid %d", s.PID)
 	}
+	if err := awaitStop(ctx, f, dir); err != nil {
+		return fail.From(err).Hint("aictl status, or kill -9 %d: what was acknowledged is kept", s.PID)
+	}
+	f.Say("Stopped (pid %d).", s.PID)
+	return nil
+}
+
+// awaitStop waits until nobody holds the data directory.
+func awaitStop(ctx context.Context, f *factory.Factory, dir string) error {
 	ctx, cancel := f.Deadline(ctx, stopWithin)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -252,12 +282,10 @@ func runDown(ctx context.Context, f *factory.Factory, dataDir string) error {
 	for rundir.Held(dir) {
 		select {
 		case <-ctx.Done():
-			return fail.New(fail.CodeOf(ctx.Err()), "the server with pid %d has not stopped yet", s.PID).
-				Hint("aictl status, or kill -9 %d: what was acknowledged is kept", s.PID)
+			return fail.New(fail.CodeOf(ctx.Err()), "the server in %s has not stopped yet", dir)
 		case <-tick.C:
 		}
 	}
-	f.Say("Stopped (pid %d).", s.PID)
 	return nil
 }
 

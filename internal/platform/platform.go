@@ -80,26 +80,28 @@ type closer struct {
 }
 
 // Open brings the platform up.
-func Open(ctx context.Context, o Options) (p *Platform, err error) {
-	p = &Platform{o: o, started: o.Now()}
+func Open(ctx context.Context, o Options) (*Platform, error) {
+	p := &Platform{o: o, started: o.Now()}
 	p.config.Store(o.Config)
-	defer func() {
-		if err != nil {
-			_ = p.Close()
-			p = nil
-		}
-	}()
-	if err := p.openState(ctx); err != nil {
+	if err := p.open(ctx); err != nil {
+		_ = p.Close() // the first error says what is wrong
 		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Platform) open(ctx context.Context) error {
+	if err := p.openState(ctx); err != nil {
+		return err
 	}
 	if err := p.openGateway(); err != nil {
-		return nil, err
+		return err
 	}
-	if err := p.Apply(nil, o.Config); err != nil {
-		return nil, err
+	if err := p.Apply(nil, p.o.Config); err != nil {
+		return err
 	}
 	p.bind()
-	return p, nil
+	return nil
 }
 
 func (p *Platform) closing(name string, f func() error) {

@@ -164,15 +164,31 @@ func (f *Factory) SaveContext(name, server, token string) error {
 	return c.SaveToken(ctx, name, server, token)
 }
 
-// HasWorkingContext reports whether the context holds a token at all: a start
-// then need not issue another.
-func (f *Factory) HasWorkingContext(name string) bool {
+// ContextToken gives the token that a context holds, or nothing.
+func (f *Factory) ContextToken(name string) string {
 	c, err := f.Config()
+	if err != nil {
+		return ""
+	}
+	one, err := c.Show(name)
+	if err != nil {
+		return ""
+	}
+	return one.Token.Reveal()
+}
+
+// Accepts reports whether a server takes a token. Only a clear refusal is a
+// no: a server that does not answer says nothing about the token.
+func (f *Factory) Accepts(ctx context.Context, server, token string) bool {
+	c, err := f.Client(Target{Server: server, Token: token})
 	if err != nil {
 		return false
 	}
-	one, err := c.Show(name)
-	return err == nil && one.Token != ""
+	defer c.Close()
+	ctx, cancel := f.Deadline(ctx, 5*time.Second)
+	defer cancel()
+	_, err = api.AuthWhoami.Call(ctx, c, api.None{})
+	return fail.CodeOf(err) != fail.Auth
 }
 
 // ContextNames lists the contexts for completion.

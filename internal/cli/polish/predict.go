@@ -39,9 +39,10 @@ func predictFlags(_ *factory.Factory, cmd *cobra.Command) {
 
 // source is a series as it was read.
 type source struct {
-	points []api.SeriesPoint
-	notes  []series.Note
-	index  bool
+	points   []api.SeriesPoint
+	observed []series.Point
+	notes    []series.Note
+	index    bool
 }
 
 // read takes the series from the file, or from standard input. A terminal is
@@ -63,7 +64,7 @@ func (c *predictCommand) read(cmd *cobra.Command) (source, error) {
 	if err != nil {
 		return source{}, err
 	}
-	out := source{points: make([]api.SeriesPoint, len(d.Points)), notes: d.Notes, index: d.Index}
+	out := source{points: make([]api.SeriesPoint, len(d.Points)), observed: d.Points, notes: d.Notes, index: d.Index}
 	for i, p := range d.Points {
 		out.points[i].Time = p.Time
 		if !math.IsNaN(p.Value) {
@@ -211,6 +212,9 @@ func writeNotes(w io.Writer, styles term.Styles, notes []api.SeriesNote) error {
 }
 
 func (c *predictCommand) showForecast(p *output.Printer, s source, f api.Forecast) error {
+	if err := c.drawForecast(s, f); err != nil {
+		return err
+	}
 	if err := output.List(p, forecastColumns(f, s.index), f.Points); err != nil {
 		return err
 	}
@@ -235,6 +239,9 @@ func coverage(b api.Backtest) string {
 }
 
 func (c *predictCommand) showAnomalies(p *output.Printer, s source, a api.Anomalies, odd []api.AnomalyPoint) error {
+	if err := c.drawAnomalies(s, a); err != nil {
+		return err
+	}
 	if err := output.List(p, anomalyColumns(s.index), odd); err != nil {
 		return err
 	}
