@@ -54,6 +54,9 @@ func openCheckpoints(dir string) (*checkpoints, error) {
 	if c.file, err = os.OpenFile(c.path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600); err != nil {
 		return nil, fail.Wrap(fail.Failed, err, "opening the audit's checkpoints")
 	}
+	if err := syncDir(dir); err != nil {
+		return nil, fail.Wrap(fail.Failed, err, "syncing the data directory")
+	}
 	// A line torn by a crash must not swallow the next one.
 	info, err := c.file.Stat()
 	if err != nil {
@@ -108,7 +111,12 @@ func writeDurably(path string, body []byte) error {
 	if err := os.Rename(path+".new", path); err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(path))
+	return syncDir(filepath.Dir(path))
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(path string) error {
+	dir, err := os.Open(path)
 	if err != nil {
 		return err
 	}
@@ -143,24 +151,36 @@ func (c *checkpoints) add(head Row) error {
 	return nil
 }
 
-// rotate keeps the latest lines. The new file is complete before it takes the
-// old one's place.
+// rotate keeps the latest lines. The new file is complete and open before it
+// takes the old one's place, so that no line is written to a file without a
+// name.
 func (c *checkpoints) rotate() error {
+	failed := func(err error) error { return fail.Wrap(fail.Unavailable, err, "rotating the audit's checkpoints") }
 	body, err := os.ReadFile(c.path)
 	if err != nil {
-		return fail.Wrap(fail.Unavailable, err, "reading the audit's checkpoints")
+		return failed(err)
 	}
-	body = body[len(body)-keepAt:]
-	body = body[bytes.IndexByte(body, '\n')+1:]
-	if err := writeDurably(c.path, body); err != nil {
-		return fail.Wrap(fail.Unavailable, err, "rotating the audit's checkpoints")
+	if len(body) > keepAt {
+		body = body[len(body)-keepAt:]
+		body = body[bytes.IndexByte(body, '\n')+1:]
 	}
-	file, err := os.OpenFile(c.path, os.O_RDWR|os.O_APPEND, 0o600)
+	next, err := os.OpenFile(c.path+".new", os.O_CREATE|os.O_TRUNC|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
-		return fail.Wrap(fail.Unavailable, err, "opening the audit's checkpoints")
+		return failed(err)
+	}
+	_, err = next.Write(body)
+	if err = errors.Join(err, next.Sync()); err == nil {
+		err = os.Rename(c.path+".new", c.path)
+	}
+	if err != nil {
+		_ = next.Close()
+		return failed(err)
 	}
 	_ = c.file.Close()
-	c.file, c.size = file, int64(len(body))
+	c.file, c.size = next, int64(len(body))
+	if err := syncDir(filepath.Dir(c.path)); err != nil {
+		return failed(err)
+	}
 	return nil
 }
 
