@@ -126,3 +126,10 @@ func (*Memory) Ready(context.Context) error { return nil }
 
 // Close implements Limiter.
 func (*Memory) Close() error { return nil }
+
+// Keys is how many keys are remembered, for the metrics.
+func (m *Memory) Keys() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.buckets)
+}

@@ -55,8 +55,16 @@ func NewRedis(url string, now func() time.Time) (*Redis, error) {
 	}
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = time.Second, redisWithin, redisWithin
 	o.MaxRetries, o.ContextTimeoutEnabled = 1, true
+	// The library writes to standard error by itself, in no form of ours: what
+	// goes wrong is in the errors, and in Ready.
+	redis.SetLogger(silent{})
 	return &Redis{client: redis.NewClient(o), local: NewMemory(now), now: now}, nil
 }
+
+type silent struct{}
+
+// Printf implements the library's logger.
+func (silent) Printf(context.Context, string, ...any) {}
 
 // Client is the connection, for the session cache.
 func (r *Redis) Client() *redis.Client { return r.client }
