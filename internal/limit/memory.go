@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/aictl/aictl/internal/fail"
 )
 
 // maxKeys bounds the memory. When it is reached, keys that have not been used
@@ -27,8 +29,8 @@ type bucket struct {
 }
 
 type budget struct {
-	window int64
-	taken  int64
+	end   time.Time // of the window
+	taken int64
 }
 
 var _ Limiter = (*Memory)(nil)
@@ -72,15 +74,18 @@ func (m *Memory) evict(now time.Time) {
 	if len(m.buckets) < maxKeys {
 		return
 	}
-	for horizon := time.Hour; len(m.buckets) > maxKeys/2; horizon /= 4 {
+	for horizon := time.Hour; len(m.buckets) > maxKeys/2 && horizon > time.Millisecond; horizon /= 4 {
 		for k, b := range m.buckets {
 			if now.Sub(b.used) >= horizon {
 				delete(m.buckets, k)
 			}
 		}
-		if horizon < time.Millisecond {
-			clear(m.buckets)
+	}
+	for k := range m.buckets { // all were used just now: any
+		if len(m.buckets) <= maxKeys/2 {
+			break
 		}
+		delete(m.buckets, k)
 	}
 }
 
@@ -89,23 +94,21 @@ func (m *Memory) Reserve(_ context.Context, key string, tokens, limit int64, win
 	if limit <= 0 || window <= 0 {
 		return func(int64) {}, nil
 	}
-	number, end := windowOf(m.now(), window)
+	now := m.now()
+	_, end := windowOf(now, window)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	b := m.budgets[key]
-	if b == nil || b.window != number {
-		if len(m.budgets) >= maxKeys {
-			for k, old := range m.budgets {
-				if old.window != number {
-					delete(m.budgets, k)
-				}
-			}
+	if b == nil || !b.end.Equal(end) {
+		if b == nil && !m.roomForBudget(now) {
+			return nil, fail.New(fail.Unavailable, "more than %d token budgets are in use on this server", maxKeys).
+				Hint("share them: redis.url in the server's configuration")
 		}
-		b = &budget{window: number}
+		b = &budget{end: end}
 		m.budgets[key] = b
 	}
 	if tokens = max(tokens, 1); b.taken+tokens > limit {
-		return nil, overBudget(limit, end.Sub(m.now()))
+		return nil, overBudget(limit, end.Sub(now))
 	}
 	b.taken += tokens
 	var once sync.Once
@@ -116,6 +119,21 @@ func (m *Memory) Reserve(_ context.Context, key string, tokens, limit int64, win
 			b.taken += max(used, 0) - tokens
 		})
 	}, nil
+}
+
+// roomForBudget drops the budgets whose window is over, when there are too
+// many; m.mu is held. One that counts is never dropped: it would begin anew
+// and be overshot.
+func (m *Memory) roomForBudget(now time.Time) bool {
+	if len(m.budgets) < maxKeys {
+		return true
+	}
+	for k, b := range m.budgets {
+		if !now.Before(b.end) {
+			delete(m.budgets, k)
+		}
+	}
+	return len(m.budgets) < maxKeys
 }
 
 // Kind implements Limiter.

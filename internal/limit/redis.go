@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -16,12 +17,18 @@ type Redis struct {
 	client *redis.Client
 	local  *Memory // rates, while Redis does not answer
 	now    func() time.Time
+	// downUntil is when rates ask Redis again after it did not answer, in
+	// nanoseconds since 1970: an outage costs a few calls their wait, not all.
+	downUntil atomic.Int64
 }
 
 var _ Limiter = (*Redis)(nil)
 
 // redisWithin bounds one question: it is on the path of every call.
-const redisWithin = 250 * time.Millisecond
+const (
+	redisWithin = 250 * time.Millisecond
+	redisPause  = time.Second // see downUntil
+)
 
 // The scripts use Redis's clock for the rate, so that the replicas' clocks
 // need not agree.
@@ -45,6 +52,11 @@ if taken + tonumber(ARGV[1]) > tonumber(ARGV[2]) then return 0 end
 redis.call('INCRBY', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1`)
+	// settleScript changes a budget that is still counted; one whose window is
+	// long over stays away, rather than come back without an end.
+	settleScript = redis.NewScript(`
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('INCRBY', KEYS[1], ARGV[1]) end
+return 0`)
 )
 
 // NewRedis connects to redis:// or rediss://; it does not wait for an answer.
@@ -74,6 +86,9 @@ func (r *Redis) Allow(ctx context.Context, key string, rps float64, burst int) e
 	if rps <= 0 {
 		return nil
 	}
+	if r.now().UnixNano() < r.downUntil.Load() {
+		return r.local.Allow(ctx, key, rps, burst)
+	}
 	step := 1e6 / rps
 	within, cancel := context.WithTimeout(ctx, redisWithin)
 	defer cancel()
@@ -82,6 +97,7 @@ func (r *Redis) Allow(ctx context.Context, key string, rps float64, burst int) e
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
+		r.downUntil.Store(r.now().Add(redisPause).UnixNano())
 		return r.local.Allow(ctx, key, rps, burst)
 	case wait > 0:
 		return tooFast(time.Duration(wait) * time.Microsecond)
@@ -117,7 +133,7 @@ func (r *Redis) Reserve(ctx context.Context, key string, tokens, limit int64, wi
 			defer cancel()
 			// What cannot be settled stays reserved: the budget is never
 			// overshot, at worst it is used up early.
-			_ = r.client.IncrBy(ctx, name, max(used, 0)-tokens).Err()
+			_ = settleScript.Run(ctx, r.client, []string{name}, max(used, 0)-tokens).Err()
 		})
 	}, nil
 }
