@@ -68,8 +68,9 @@ type Service struct {
 	store    Store
 	now      func() time.Time
 	guesses  *guesses
-	mu       sync.RWMutex // guards cache, used
+	mu       sync.RWMutex // guards cache, used, changes
 	cache    map[string]cached
+	changes  uint64 // how often this server changed grants or tokens
 	used     map[string]time.Time
 	stop     chan struct{}
 	stopOnce sync.Once
@@ -80,6 +81,7 @@ type cached struct {
 	identity op.Identity
 	expires  time.Time // of the token; zero is never
 	until    time.Time // of the entry
+	changes  uint64    // of the service when the store was asked
 }
 
 // New makes the service and starts the writer of last uses, which Close joins.
@@ -105,16 +107,21 @@ func (s *Service) Authenticate(ctx context.Context, secret string) (op.Identity,
 	now := s.now()
 	hash := hashOf(secret)
 	s.mu.RLock()
-	c, ok := s.cache[hash]
+	c, known := s.cache[hash]
+	changes := s.changes
 	s.mu.RUnlock()
-	if ok && now.Before(c.until) && (c.expires.IsZero() || now.Before(c.expires)) {
+	if known && c.changes == changes && now.Before(c.until) && (c.expires.IsZero() || now.Before(c.expires)) {
 		return c.identity, nil
 	}
 	peer, _ := op.IdentityFrom(ctx)
-	if err := s.guesses.allowed(peer.Remote); err != nil {
-		return op.Identity{}, err
+	// A token that was right a while ago is no guess: a program with a wrong
+	// one does not lock out the others of its machine or network.
+	if !known {
+		if err := s.guesses.allowed(peer.Remote); err != nil {
+			return op.Identity{}, err
+		}
 	}
-	id, err := s.lookUp(ctx, secret, hash, now)
+	id, err := s.lookUp(ctx, secret, hash, now, changes)
 	switch fail.CodeOf(err) {
 	case fail.OK:
 		return id, nil
@@ -124,19 +131,24 @@ func (s *Service) Authenticate(ctx context.Context, secret string) (op.Identity,
 	return op.Identity{}, err
 }
 
-func (s *Service) lookUp(ctx context.Context, secret, hash string, now time.Time) (op.Identity, error) {
+// lookUp asks the store. changes is what was counted before: an answer that a
+// change overtook is not believed the next time.
+func (s *Service) lookUp(ctx context.Context, secret, hash string, now time.Time, changes uint64) (op.Identity, error) {
 	if !wellFormed(secret) {
 		return op.Identity{}, fail.New(fail.Auth, "the token is mistyped or not one of aictl's").Hint("aictl login")
 	}
 	t, grants, err := s.store.TokenByHash(ctx, hash)
 	switch {
 	case fail.CodeOf(err) == fail.NotFound:
+		s.drop(hash)
 		return op.Identity{}, fail.New(fail.Auth, "the token is not known here").Hint("aictl login")
 	case err != nil:
 		return op.Identity{}, err
 	case !t.Revoked.IsZero():
+		s.drop(hash)
 		return op.Identity{}, fail.New(fail.Auth, "the token %s was revoked", t.ID).Hint("aictl login")
 	case !t.Expires.IsZero() && !now.Before(t.Expires):
+		s.drop(hash)
 		return op.Identity{}, fail.New(fail.Auth, "the token %s expired at %s", t.ID, t.Expires.Format(time.RFC3339)).Hint("aictl login")
 	}
 	id := op.Identity{Subject: t.Account, TokenID: t.ID, Grants: grants}
@@ -145,17 +157,26 @@ func (s *Service) lookUp(ctx context.Context, secret, hash string, now time.Time
 	if len(s.cache) >= maxCached {
 		clear(s.cache)
 	}
-	s.cache[hash] = cached{identity: id, expires: t.Expires, until: now.Add(fresh)}
+	s.cache[hash] = cached{identity: id, expires: t.Expires, until: now.Add(fresh), changes: changes}
 	if len(s.used) < maxCached {
 		s.used[t.ID] = now
 	}
 	return id, nil
 }
 
-// forget makes every cached identity stale: a change holds at once here.
+// forget makes every cached identity stale, those too that are being looked up
+// now: a change holds at once here.
 func (s *Service) forget() {
 	s.mu.Lock()
-	clear(s.cache)
+	s.changes++
+	s.mu.Unlock()
+}
+
+// drop makes a token that is no longer right unknown: from now on it counts as
+// a guess.
+func (s *Service) drop(hash string) {
+	s.mu.Lock()
+	delete(s.cache, hash)
 	s.mu.Unlock()
 }
 

@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"net/netip"
 	"sync"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 type guesses struct {
 	now func() time.Time
 	mu  sync.Mutex // guards byRemote
-	// byRemote is bounded: when it is full, the entries that are over go.
+	// byRemote is bounded: when it is full, any other entry makes room.
 	byRemote map[string]guess
 }
 
@@ -30,6 +31,35 @@ const (
 	maxAddresses = 10_000
 )
 
+// slowed is a fail.Limited that says when to try again.
+type slowed struct {
+	err   *fail.Error
+	after time.Duration
+}
+
+// Error implements error.
+func (s *slowed) Error() string { return s.err.Error() }
+
+// RetryAfter is how long to wait.
+func (s *slowed) RetryAfter() time.Duration { return s.after }
+
+// Unwrap gives the error with the code.
+func (s *slowed) Unwrap() error { return s.err }
+
+// network is what counts as one address: of IPv6 the /64 that one customer
+// has, as guessing from another address in it costs nothing.
+func network(remote string) string {
+	a, err := netip.ParseAddr(remote)
+	if err != nil || a.Is4() || a.Is4In6() {
+		return remote
+	}
+	p, err := a.WithZone("").Prefix(64)
+	if err != nil {
+		return remote
+	}
+	return p.String()
+}
+
 func newGuesses(now func() time.Time) *guesses {
 	return &guesses{now: now, byRemote: map[string]guess{}}
 }
@@ -37,25 +67,28 @@ func newGuesses(now func() time.Time) *guesses {
 func (g *guesses) allowed(remote string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if wait := g.byRemote[remote].until.Sub(g.now()); wait > 0 {
-		return fail.New(fail.Limited, "too many wrong tokens from this address; try again in %s", wait.Round(time.Second)).
-			Hint("aictl login")
+	wait := g.byRemote[network(remote)].until.Sub(g.now())
+	if wait <= 0 {
+		return nil
 	}
-	return nil
+	return &slowed{
+		fail.New(fail.Limited, "too many wrong tokens from this address; try again in %s", max(wait.Round(time.Second), time.Second)).
+			Hint("aictl login"), wait,
+	}
 }
 
 func (g *guesses) wrong(remote string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
-	if len(g.byRemote) >= maxAddresses {
-		for r, e := range g.byRemote {
-			if now.Sub(e.last) > forgetAfter || len(g.byRemote) >= 2*maxAddresses {
-				delete(g.byRemote, r)
-			}
+	remote = network(remote)
+	e, had := g.byRemote[remote]
+	if !had && len(g.byRemote) >= maxAddresses {
+		for r := range g.byRemote {
+			delete(g.byRemote, r)
+			break
 		}
 	}
-	e := g.byRemote[remote]
 	if now.Sub(e.last) > forgetAfter {
 		e = guess{}
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/aictl/aictl/internal/output"
 )
 
-// commandInfo is one leaf command, for programs that drive aictl.
-type commandInfo struct {
+// CommandInfo is one leaf command, for programs that drive aictl.
+type CommandInfo struct {
 	Command   string     `json:"command"`
 	Summary   string     `json:"summary"`
 	Operation string     `json:"operation,omitempty"`
@@ -61,8 +61,9 @@ func Leaves(root *cobra.Command) []*cobra.Command {
 	return out
 }
 
-func describe(cmd *cobra.Command) commandInfo {
-	info := commandInfo{
+// Describe gives what there is to know of a leaf command.
+func Describe(cmd *cobra.Command) CommandInfo {
+	info := CommandInfo{
 		Command: cmd.CommandPath(), Summary: cmd.Short, Usage: cmd.UseLine(), Effect: op.Read,
 		Flags: []flagInfo{}, Examples: exampleLines(cmd), Output: "document",
 	}
@@ -146,17 +147,17 @@ func newCommands(f *factory.Factory, root *cobra.Command) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			list := []commandInfo{}
+			list := []CommandInfo{}
 			for _, c := range Leaves(root) {
-				list = append(list, describe(c))
+				list = append(list, Describe(c))
 			}
-			return output.List(p, output.View[commandInfo]{
-				Kind: "command", Name: func(c commandInfo) string { return c.Command },
-				Columns: []output.Column[commandInfo]{
-					{Header: "command", Value: func(c commandInfo, _ output.Env) string { return c.Command }},
-					{Header: "effect", Value: func(c commandInfo, _ output.Env) string { return string(c.Effect) }},
-					{Header: "operation", Wide: true, Value: func(c commandInfo, _ output.Env) string { return c.Operation }},
-					{Header: "summary", Value: func(c commandInfo, _ output.Env) string { return c.Summary }},
+			return output.List(p, output.View[CommandInfo]{
+				Kind: "command", Name: func(c CommandInfo) string { return c.Command },
+				Columns: []output.Column[CommandInfo]{
+					{Header: "command", Value: func(c CommandInfo, _ output.Env) string { return c.Command }},
+					{Header: "effect", Value: func(c CommandInfo, _ output.Env) string { return string(c.Effect) }},
+					{Header: "operation", Wide: true, Value: func(c CommandInfo, _ output.Env) string { return c.Operation }},
+					{Header: "summary", Value: func(c CommandInfo, _ output.Env) string { return c.Summary }},
 				},
 			}, list)
 		},
@@ -247,7 +248,7 @@ var handMadeOutputs = map[string]reflect.Type{
 	"aictl status":          reflect.TypeFor[localStatus](),
 	"aictl doctor":          reflect.TypeFor[[]check](),
 	"aictl version":         reflect.TypeFor[versionInfo](),
-	"aictl commands":        reflect.TypeFor[[]commandInfo](),
+	"aictl commands":        reflect.TypeFor[[]CommandInfo](),
 	"aictl plugin list":     reflect.TypeFor[[]foundPlugin](),
 	"aictl context list":    reflect.TypeFor[[]contextInfo](),
 	"aictl context show":    reflect.TypeFor[config.Context](),
