@@ -21,7 +21,7 @@ unset NO_COLOR CI AICTL_CONTEXT AICTL_CONFIG AICTL_SERVER AICTL_TOKEN
 mkdir -p -m 700 "$XDG_RUNTIME_DIR"
 aictl up --listen 127.0.0.1:0 >"$work/up.log" 2>&1 || { cat "$work/up.log" >&2; exit 1; }
 
-$tmux new-session -d -s picture -x 96 -y 42 'env PS1="\[\e[1;32m\]$\[\e[0m\] " COLORTERM=truecolor bash --norc --noprofile'
+$tmux new-session -d -s picture -x 100 -y 58 'env PS1="\[\e[1;32m\]$\[\e[0m\] " COLORTERM=truecolor bash --norc --noprofile'
 $tmux set-option -g status off
 
 # The prompt at the end of the screen says that a command has ended.
@@ -48,9 +48,7 @@ for command in \
 done
 
 $tmux capture-pane -e -p -t picture | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' | sed '$d' >"$work/screen.ansi"
-XDG_CACHE_HOME=${AICTL_CACHE_HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)/.cache} \
-  HOME=$(getent passwd "$(id -u)" | cut -d: -f6) \
-  .ci/tool freeze --language ansi --font.family "DejaVu Sans Mono" --padding 20 --output docs/img/aictl.svg "$work/screen.ansi"
+HOME=$(getent passwd "$(id -u)" | cut -d: -f6) go run docs/img/svg.go <"$work/screen.ansi" >docs/img/aictl.svg
 if command -v rsvg-convert >/dev/null; then
-  rsvg-convert --zoom 1.5 docs/img/aictl.svg --output docs/img/aictl.png
+  rsvg-convert --zoom 1.5 docs/img/aictl.svg --output "${PICTURE_PNG:-/dev/null}"
 fi
