@@ -39,7 +39,7 @@ func describe(w http.ResponseWriter, r *http.Request, err error) *fail.Error {
 	case fail.Auth:
 		h.Set("WWW-Authenticate", `Bearer realm="aictl"`)
 	case fail.Limited, fail.Unavailable:
-		if h.Get("Retry-After") == "" {
+		if fail.SetRetryAfter(h, err); h.Get("Retry-After") == "" {
 			h.Set("Retry-After", "1")
 		}
 	case fail.Internal:

@@ -24,6 +24,7 @@ import (
 func Main(args []string, io *term.IO, env func(string) string, v factory.Version) int {
 	f := factory.New(io, env)
 	f.Version, f.Args0 = v, args[0]
+	defer term.CatchSIGPIPE()()
 	ctx, stop := interruptible(context.Background())
 	defer stop()
 	root := NewRoot(f)
@@ -44,6 +45,7 @@ func Main(args []string, io *term.IO, env func(string) string, v factory.Version
 	if ctx.Err() != nil {
 		err = fail.New(fail.Canceled, "cancelled")
 	}
+	err = f.Explain(err)
 	return report(f, root, err)
 }
 

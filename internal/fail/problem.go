@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
+	"time"
 )
 
 // ProblemType is the media type of an error over HTTP (RFC 9457).
@@ -68,6 +70,25 @@ func WriteProblem(w http.ResponseWriter, err error) {
 	}
 	w.Header().Set("Content-Type", ProblemType)
 	w.Header().Set("Cache-Control", "no-store")
+	SetRetryAfter(w.Header(), err)
 	w.WriteHeader(e.Code.Status())
 	_, _ = w.Write(append(body, '\n'))
+}
+
+// RetryAfter gives the time after which err says to try again, 0 when it does
+// not say: an error in its chain has a method RetryAfter() time.Duration.
+func RetryAfter(err error) time.Duration {
+	var later interface{ RetryAfter() time.Duration }
+	if errors.As(err, &later) {
+		return later.RetryAfter()
+	}
+	return 0
+}
+
+// SetRetryAfter sets the header of that name (whole seconds, rounded up) where
+// err says when to try again.
+func SetRetryAfter(h http.Header, err error) {
+	if d := RetryAfter(err); d > 0 {
+		h.Set("Retry-After", strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10))
+	}
 }

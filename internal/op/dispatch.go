@@ -67,6 +67,7 @@ type call[In any] struct {
 func serve[In any](r *Registry, s *Spec, run func(http.ResponseWriter, *call[In]) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if err := admit(r, s, w, req, run); err != nil {
+			fail.SetRetryAfter(w.Header(), err)
 			fail.WriteProblem(w, fail.From(err).WithRequest(RequestID(req.Context())))
 		}
 	})

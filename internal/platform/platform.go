@@ -186,6 +186,15 @@ func (p *Platform) Apply(_, fresh *serverconfig.Config) error {
 	return nil
 }
 
+// mayRun is the permission and the rate of an operation. Calls of services are
+// counted once, in the gateway.
+func (p *Platform) mayRun(ctx context.Context, id op.Identity, s *op.Spec, namespace string) error {
+	if err := authz.Authorize(id, s.Noun(), s.Effect, namespace); err != nil || s.Effect == op.Invoke {
+		return err
+	}
+	return p.rate(ctx, id.Subject, "", "")
+}
+
 // mayInvoke is the permission of a service call.
 func (p *Platform) mayInvoke(ctx context.Context, service, operation string) error {
 	if inner(service) {
@@ -221,9 +230,7 @@ func (p *Platform) budget(ctx context.Context, subject, service string, tokens i
 
 func (p *Platform) bind() {
 	p.registry = op.NewRegistry(op.Policy{
-		Authorize: func(_ context.Context, id op.Identity, s *op.Spec, namespace string) error {
-			return authz.Authorize(id, s.Noun(), s.Effect, namespace)
-		},
+		Authorize: p.mayRun,
 		Begin:   p.audit.Begin,
 		MaxBody: int64(p.o.Config.Limits.BodyBytes),
 	})

@@ -2,9 +2,6 @@ package gateway
 
 import (
 	"context"
-	"errors"
-	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/aictl/aictl/internal/fail"
@@ -90,22 +87,4 @@ func withRetryAfter(err *fail.Error, after time.Duration) error {
 		return err
 	}
 	return &delayed{err, after}
-}
-
-// RetryAfter gives the time after which err says to try again, 0 when it does
-// not say.
-func RetryAfter(err error) time.Duration {
-	var d interface{ RetryAfter() time.Duration }
-	if errors.As(err, &d) {
-		return d.RetryAfter()
-	}
-	return 0
-}
-
-// SetRetryAfter sets the Retry-After header (whole seconds, rounded up) where
-// err says when to try again.
-func SetRetryAfter(h http.Header, err error) {
-	if d := RetryAfter(err); d > 0 {
-		h.Set("Retry-After", strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10))
-	}
 }

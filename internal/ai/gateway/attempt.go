@@ -102,7 +102,7 @@ func (c *call) tiers() (*live, error) {
 		if len(c.tried) > 1 {
 			e := fail.From(last)
 			return nil, withRetryAfter(fail.Wrap(e.Code, last, "none of %d tries of %s was answered", len(c.tried), c.in.Service).
-				Hint("aictl services health %s", c.in.Service), RetryAfter(last))
+				Hint("aictl services health %s", c.in.Service), fail.RetryAfter(last))
 		}
 		return nil, last
 	}
@@ -195,7 +195,7 @@ func (c *call) try(t *target, deadline time.Time) (*live, error) {
 	if verdict != nil && !errors.Is(verdict, errExcluded) {
 		c.g.eject(t.rev, t.replica, now)
 	}
-	if d := RetryAfter(err); d > 0 && blame {
+	if d := fail.RetryAfter(err); d > 0 && blame {
 		t.hold(now.Add(min(d, maxHold)))
 	}
 	l.close()

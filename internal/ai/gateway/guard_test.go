@@ -139,7 +139,7 @@ func TestRetryAfterAndBreakerKeepCallsAway(t *testing.T) {
 	for range 5 {
 		_, err := collect(t.Context(), g, ask(false))
 		require.Error(t, err)
-		require.Greater(t, RetryAfter(err), 20*time.Second)
+		require.Greater(t, fail.RetryAfter(err), 20*time.Second)
 	}
 	require.EqualValues(t, 1, sent.Load())
 

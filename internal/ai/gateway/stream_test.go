@@ -314,7 +314,7 @@ func TestAFullQueueRefusesAtOnce(t *testing.T) {
 	require.Eventually(t, func() bool { _, w := q.depths(); return w == 1 }, time.Second, time.Millisecond)
 	err = q.acquire(t.Context(), time.Minute)
 	require.Equal(t, fail.Limited, fail.CodeOf(err))
-	require.Positive(t, RetryAfter(err))
+	require.Positive(t, fail.RetryAfter(err))
 	cancel()
 	require.Equal(t, fail.Canceled, fail.CodeOf(<-first))
 	q.release()

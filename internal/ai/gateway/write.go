@@ -88,6 +88,6 @@ func abort(rc *http.ResponseController) {
 
 // WriteError answers with err as problem details, Retry-After included.
 func WriteError(w http.ResponseWriter, err error) {
-	SetRetryAfter(w.Header(), err)
+	fail.SetRetryAfter(w.Header(), err)
 	fail.WriteProblem(w, err)
 }

@@ -191,6 +191,20 @@ func (f *Factory) Accepts(ctx context.Context, server, token string) bool {
 	return fail.CodeOf(err) != fail.Auth
 }
 
+// Explain adds to a refusal for want of a token why one that exists was not
+// sent.
+func (f *Factory) Explain(err error) error {
+	if fail.CodeOf(err) != fail.Auth || f.settings == nil {
+		return err
+	}
+	for _, t := range f.settings.Targets {
+		if t.Withheld != "" {
+			return fail.New(fail.Auth, "no token was sent: %s", t.Withheld).Hint("aictl config view --show-origin")
+		}
+	}
+	return err
+}
+
 // ContextNames lists the contexts for completion.
 func (f *Factory) ContextNames() []string {
 	c, err := f.Config()
