@@ -272,7 +272,7 @@ func TestAStoreThatDoesNotAnswerIsNoWrongToken(t *testing.T) {
 
 func TestOnlyHashesAreKept(t *testing.T) {
 	f := setUp(t)
-	list, err := f.Service.Tokens(t.Context(), "")
+	list, err := f.Tokens(t.Context(), "")
 	require.NoError(t, err)
 	require.Len(t, list, 1)
 	for _, suffix := range []string{"", "-wal"} {

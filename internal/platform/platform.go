@@ -231,8 +231,8 @@ func (p *Platform) budget(ctx context.Context, subject, service string, tokens i
 func (p *Platform) bind() {
 	p.registry = op.NewRegistry(op.Policy{
 		Authorize: p.mayRun,
-		Begin:   p.audit.Begin,
-		MaxBody: int64(p.o.Config.Limits.BodyBytes),
+		Begin:     p.audit.Begin,
+		MaxBody:   int64(p.o.Config.Limits.BodyBytes),
 	})
 	ops.Bind(p.registry, ops.Deps{
 		Version: p.o.Version.Version, Gateway: services{p.gateway}, Sessions: store.Sessions{Store: p.store, Now: p.o.Now},

@@ -4,7 +4,6 @@
 package limittest
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -44,7 +43,7 @@ func limited(t *testing.T, err error, most time.Duration) {
 	t.Helper()
 	require.ErrorIs(t, err, fail.Limited.Err())
 	var again interface{ RetryAfter() time.Duration }
-	require.True(t, errors.As(err, &again))
+	require.ErrorAs(t, err, &again)
 	require.Positive(t, again.RetryAfter())
 	require.LessOrEqual(t, again.RetryAfter(), most)
 }
