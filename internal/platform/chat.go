@@ -161,7 +161,7 @@ func (m *models) build(c chat.Config, firstToken time.Duration) (_ *modelState, 
 func (s *modelState) route(name string, targets []chat.Target, firstToken time.Duration, getenv func(string) string) (gateway.Route, error) {
 	spec := gateway.Route{
 		Description: ai.Description{Name: name, Version: "upstream", Summary: "model " + strings.TrimPrefix(name, innerPrefix)},
-		Policies:    map[string]gateway.Policy{},
+		Policies:    map[string]gateway.Policy{}, Inner: true,
 	}
 	policy := gateway.Policy{
 		FirstByte: firstToken, Idempotent: true, Timeout: time.Minute,
@@ -217,8 +217,8 @@ func newUpstream(u chat.Upstream, model string, getenv func(string) string) (*ga
 			if model == "" {
 				return call.Input
 			}
-			body, err := chat.Splice(call.Input, model)
-			if err != nil { // the service has spliced it once already
+			body, err := chat.Request(call.Input, model, call.Stream)
+			if err != nil { // the service has read it already, so it can be read
 				return call.Input
 			}
 			return body
@@ -227,16 +227,17 @@ func newUpstream(u chat.Upstream, model string, getenv func(string) string) (*ga
 }
 
 // Forward implements chat.Forwarder: the call goes to the inner route of the
-// model that was asked for, whose targets are those that were resolved.
+// model that was asked for, whose targets are those that were resolved and put
+// their own model's name into the body.
 func (m *models) Forward(ctx context.Context, route chat.Route, body func(chat.Target) ([]byte, error)) (*ai.Reply, error) {
-	input, err := body(route.Targets[0])
-	if err != nil {
-		return nil, err
-	}
 	call := route.Call
-	call.Service, call.Input, call.Tokens = innerPrefix+route.Model, input, 0
+	call.Service, call.Tokens = innerPrefix+route.Model, 0
 	if _, known := m.state.Load().routes[call.Service]; !known { // UPSTREAM/MODEL, which nobody listed
-		call.Service = anyModel(route.Targets[0].Upstream)
+		input, err := body(route.Targets[0])
+		if err != nil {
+			return nil, err
+		}
+		call.Service, call.Input = anyModel(route.Targets[0].Upstream), input
 	}
 	return m.gateway.Do(ctx, call)
 }

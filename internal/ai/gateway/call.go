@@ -24,6 +24,8 @@ type call struct {
 	op     *operation
 	policy *Policy
 
+	inner   bool   // of an inner route
+	target  string // that answered; it may be that of an inner route
 	subject string
 	slot    *queue // where a slot is held
 	settle  func(int64)
@@ -43,7 +45,10 @@ func (g *Gateway) begin(ctx context.Context, in ai.Call) *call {
 	c := &call{g: g, ctx: ctx, in: in, start: g.o.Now()}
 	g.enter()
 	g.m.inFlight.Inc()
-	if g.o.Tracer != nil {
+	if r := g.table.Load().routes[in.Service]; r != nil {
+		c.inner = r.Inner
+	}
+	if g.o.Tracer != nil && !c.inner {
 		c.startSpan()
 	}
 	return c
@@ -71,6 +76,7 @@ func (c *call) deliver(up *ai.Reply) *ai.Reply {
 	if out.Target == "" {
 		out.Target = c.live.name
 	}
+	c.target = out.Target
 	c.status = out.Status
 	out.Frame = c.policy.Frame
 	out.Usage = func() ai.Usage { return c.usage }

@@ -114,8 +114,10 @@ func (c *call) run() (*ai.Reply, error) {
 	if err := c.find(); err != nil {
 		return nil, err
 	}
-	if err := c.admit(); err != nil {
-		return nil, err
+	if !c.inner {
+		if err := c.admit(); err != nil {
+			return nil, err
+		}
 	}
 	reply, err := c.attempt()
 	if err != nil {

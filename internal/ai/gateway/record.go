@@ -51,6 +51,12 @@ func (c *call) record(err error) {
 	if c.route != nil {
 		c.route.stats.add(now, took, code, c.usage, c.in.Operation, target, err)
 	}
+	if c.target != "" {
+		target = c.target
+	}
+	if c.inner {
+		return
+	}
 	c.log(err, code, status, int64(took), revision, target)
 	if c.span != nil {
 		c.span.SetAttributes(attribute.String("service.name", c.in.Service), attribute.String("aictl.operation", c.in.Operation),

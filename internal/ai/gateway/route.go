@@ -21,6 +21,10 @@ type Route struct {
 	Tiers []Tier
 	// Policies override, by operation, what the description declares.
 	Policies map[string]Policy
+	// Inner marks a route that is reached through another one only: the outer
+	// call was admitted, and leaves the log line and the span. Metrics and
+	// statistics are kept.
+	Inner bool
 	// Default is for operations that neither the description nor Policies
 	// name; nil refuses them with fail.NotFound.
 	Default *Policy
