@@ -3,6 +3,7 @@ package chat
 import (
 	"bytes"
 	"encoding/json"
+	"iter"
 
 	"github.com/aictl/aictl/internal/ai"
 )
@@ -16,49 +17,21 @@ const meterLimit = 8 << 20
 // own count replaces it wherever there is one.
 func EstimateTokens(s string) int64 { return int64(len(s)+3) / 4 }
 
-// Meter returns reply with Usage filled from what the upstream reports, in the
-// body or in a chunk of the stream. Where it reports nothing, the input is the
-// given estimate and the output a quarter of the bytes of the text. The chunks
+// Meter returns reply with Usage filled and priced. What the reply's own Usage
+// or, without one, the body reports counts. Where nothing is reported, the
+// input is the given estimate, and the output a quarter of the bytes of the
+// text, or of a stream that somebody else reads, a token an event. The chunks
 // pass unchanged. price gives the price of the target that answered; it may be
-// nil. A reply that has a Usage already keeps it.
+// nil.
 func Meter(reply *ai.Reply, input int64, price func(target string) Price) *ai.Reply {
-	if reply == nil || reply.Usage != nil || reply.Chunks == nil {
+	if reply == nil || reply.Chunks == nil {
 		return reply
 	}
-	out, inner := *reply, reply.Chunks
-	var reported *usage
-	var text int64
-	out.Chunks = func(yield func([]byte, error) bool) {
-		var kept []byte
-		split := splitter{limit: maxEvent}
-		for chunk, err := range inner {
-			if err == nil {
-				if reply.Stream {
-					for _, e := range split.push(chunk) {
-						if u := usageOf(e.data); u != nil {
-							reported = u // some report in each chunk: the last counts
-						}
-						text += textOf(e.data)
-					}
-				} else if len(kept)+len(chunk) <= meterLimit {
-					kept = append(kept, chunk...)
-				}
-			}
-			if !yield(chunk, err) {
-				break
-			}
-		}
-		if !reply.Stream {
-			if reported = usageOf(kept); reported == nil {
-				text = textOf(kept)
-			}
-		}
-	}
+	m := meter{reply: reply, inner: reply.Chunks, own: reply.Usage}
+	out := *reply
+	out.Chunks = m.chunks
 	out.Usage = func() ai.Usage {
-		u := ai.Usage{InputTokens: input, OutputTokens: (text + 3) / 4}
-		if reported != nil {
-			u.InputTokens, u.OutputTokens = max(0, reported.Prompt), max(0, reported.Completion)
-		}
+		u := m.usage(input)
 		if price != nil {
 			p := price(reply.Target)
 			u.Cost = (float64(u.InputTokens)*p.Input + float64(u.OutputTokens)*p.Output) / 1e6
@@ -66,6 +39,59 @@ func Meter(reply *ai.Reply, input int64, price func(target string) Price) *ai.Re
 		return u
 	}
 	return &out
+}
+
+type meter struct {
+	reply    *ai.Reply
+	inner    iter.Seq2[[]byte, error]
+	own      func() ai.Usage
+	kept     []byte // of a plain answer
+	reported *usage
+	text     int64 // bytes
+	events   int64
+}
+
+func (m *meter) chunks(yield func([]byte, error) bool) {
+	split := splitter{limit: maxEvent}
+	for chunk, err := range m.inner {
+		if err == nil {
+			switch {
+			case !m.reply.Stream:
+				if len(m.kept)+len(chunk) <= meterLimit {
+					m.kept = append(m.kept, chunk...)
+				}
+			case m.own != nil: // the usage is read already: only count, this is the hot path
+				m.events += int64(bytes.Count(chunk, []byte("data:")))
+			default:
+				for _, e := range split.push(chunk) {
+					if u := usageOf(e.data); u != nil {
+						m.reported = u // some report in each chunk: the last counts
+					}
+					m.text += textOf(e.data)
+				}
+			}
+		}
+		if !yield(chunk, err) {
+			return
+		}
+	}
+}
+
+func (m *meter) usage(input int64) ai.Usage {
+	if m.own != nil {
+		if u := m.own(); u.InputTokens+u.OutputTokens > 0 {
+			return u
+		}
+	}
+	if !m.reply.Stream && m.reported == nil {
+		if m.reported = usageOf(m.kept); m.reported == nil {
+			m.text = textOf(m.kept)
+		}
+	}
+	if m.reported != nil {
+		return ai.Usage{InputTokens: max(0, m.reported.Prompt), OutputTokens: max(0, m.reported.Completion)}
+	}
+	return ai.Usage{InputTokens: input, OutputTokens: max((m.text+3)/4, m.events)}
 }
 
 func usageOf(body []byte) *usage {
