@@ -97,7 +97,7 @@ func newContext(f *factory.Factory) *cobra.Command {
 			}
 			return p.Print(one)
 		})
-	sub("use NAME", "Make a context the current one", "  # from now on\n  aictl context use local\n\n  # for one command only\n  aictl services list --context local",
+	sub("use NAME", "Make a context the current one", "  # from now on\n  aictl context use local\n\n  # and say nothing of it\n  aictl context use local --quiet",
 		names, exactArgs("NAME"), func(cmd *cobra.Command, c *config.Config, args []string) error {
 			if err := c.Use(cmd.Context(), args[0]); err != nil {
 				return err

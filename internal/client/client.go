@@ -12,9 +12,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -125,7 +127,7 @@ func (c *Client) Send(ctx context.Context, s *op.Spec, req *http.Request) (*http
 		req.Header.Set("User-Agent", c.opts.UserAgent)
 	}
 	res, err := c.once(req)
-	if c.retry(ctx, s, res, err) {
+	for try := 0; try < maxTries-1 && c.retry(ctx, s, res, err, try); try++ {
 		if res != nil {
 			_ = res.Body.Close()
 		}
@@ -157,10 +159,15 @@ func (c *Client) once(req *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// retry allows one more try of an idempotent operation after a failure that
-// another try may cure, a short jittered wait later.
-func (c *Client) retry(ctx context.Context, s *op.Spec, res *http.Response, err error) bool {
-	if !s.Idempotent || ctx.Err() != nil {
+// retry allows another try after a failure that it may cure: of an idempotent
+// operation once, a short jittered wait later; of any that a limit refused
+// (nothing was done then) after the time that the server asks for.
+func (c *Client) retry(ctx context.Context, s *op.Spec, res *http.Response, err error, try int) bool {
+	if err == nil && res.StatusCode == http.StatusTooManyRequests {
+		seconds, perr := strconv.Atoi(res.Header.Get("Retry-After"))
+		return perr == nil && seconds >= 0 && seconds <= longestPause && pause(ctx, time.Duration(seconds)*time.Second)
+	}
+	if !s.Idempotent || try > 0 || ctx.Err() != nil {
 		return false
 	}
 	var refused *fail.Error
@@ -170,7 +177,20 @@ func (c *Client) retry(ctx context.Context, s *op.Spec, res *http.Response, err 
 	if err == nil && res.StatusCode != http.StatusBadGateway && res.StatusCode != http.StatusServiceUnavailable {
 		return false
 	}
-	t := time.NewTimer(time.Duration(100+time.Now().UnixNano()%100) * time.Millisecond)
+	return pause(ctx, 100*time.Millisecond)
+}
+
+const (
+	// maxTries of one request, the first included.
+	maxTries = 3
+	// longestPause is the longest Retry-After that is worth waiting for, in
+	// seconds: a budget that begins anew tomorrow is an answer.
+	longestPause = 5
+)
+
+// pause waits with up to a tenth of a second of jitter; false when ctx ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d + rand.N(100*time.Millisecond))
 	defer t.Stop()
 	select {
 	case <-ctx.Done():

@@ -158,3 +158,43 @@ func TestTraceHoldsNoCredentials(t *testing.T) {
 	require.NotEmpty(t, lines)
 	require.NotContains(t, strings.Join(lines, " "), "aictl_secret")
 }
+
+func TestALimitIsWaitedFor(t *testing.T) {
+	for _, c := range []struct {
+		name, after string
+		refusals    int32
+		wantCalls   int32
+		wantStatus  int
+	}{
+		{"soon", "0", 1, 2, 204},
+		{"soon, twice", "0", 2, 3, 204},
+		{"for ever", "0", 99, 3, 429},
+		{"tomorrow", "86400", 99, 1, 429},
+		{"unsaid", "", 99, 1, 429},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var n atomic.Int32
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if n.Add(1) <= c.refusals {
+					if c.after != "" {
+						w.Header().Set("Retry-After", c.after)
+					}
+					w.WriteHeader(http.StatusTooManyRequests)
+					return
+				}
+				w.WriteHeader(http.StatusNoContent)
+			}))
+			defer srv.Close()
+			cl, err := New(Options{Server: srv.URL})
+			require.NoError(t, err)
+			defer cl.Close()
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "/x", strings.NewReader("body"))
+			require.NoError(t, err)
+			res, err := cl.Send(t.Context(), &op.Spec{ID: "x.y"}, req)
+			require.NoError(t, err)
+			_ = res.Body.Close()
+			require.Equal(t, c.wantStatus, res.StatusCode)
+			require.Equal(t, c.wantCalls, n.Load())
+		})
+	}
+}

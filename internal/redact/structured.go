@@ -19,7 +19,7 @@ func (r *Redactor) JSON(body []byte) []byte {
 	if err := d.Decode(&v); err != nil {
 		return []byte(r.String(text))
 	}
-	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // the decoder's own end
+	if _, err := d.Token(); err != io.EOF {
 		return []byte(r.String(text))
 	}
 	changed := false
