@@ -84,40 +84,22 @@ func (s *Server) openaiCall(operation string) handlerFunc {
 		if err != nil {
 			return err
 		}
-		// Only what routing and admission need; the service validates the rest.
+		// Only what routing needs; the service validates the rest.
 		var head struct {
-			Stream              bool   `json:"stream"`
-			MaxTokens           *int64 `json:"max_tokens"`
-			MaxCompletionTokens *int64 `json:"max_completion_tokens"`
+			Stream bool `json:"stream"`
 		}
 		if err := json.Unmarshal(body, &head); err != nil {
 			return fail.Wrap(fail.Usage, err, "the body is not a valid %s request", operation)
 		}
 		reply, err := s.o.Gateway.Do(r.Context(), ai.Call{
 			Service: chatService, Operation: operation, Input: body, Stream: head.Stream,
-			Header: callHeader(r), Tokens: estimateTokens(len(body), operation, head.MaxTokens, head.MaxCompletionTokens),
+			Header: callHeader(r),
 		})
 		if err != nil {
 			return err
 		}
 		return writeReply(w, r, reply)
 	}
-}
-
-// estimateTokens is what a call is reserved at: four bytes a token of input,
-// as OpenAI's documentation estimates English, and for a completion the limit
-// that the caller set, or 1024.
-func estimateTokens(bodyBytes int, operation string, limits ...*int64) int64 {
-	in := int64(bodyBytes)/4 + 1
-	if operation != "complete" {
-		return in
-	}
-	for _, l := range limits {
-		if l != nil && *l > 0 {
-			return in + min(*l, 1<<24)
-		}
-	}
-	return in + 1024
 }
 
 // callHeader picks the headers that a service gets to see.

@@ -69,9 +69,6 @@ type Call struct {
 	// Header has the few headers that matter to a service (traceparent,
 	// session affinity). It may be nil.
 	Header http.Header
-	// Tokens is the caller's estimate of the cost, reserved from the budget
-	// before the call and settled by Reply.Usage after it.
-	Tokens int64
 }
 
 // Reply is an answer. A plain one yields its body in one chunk or several; a

@@ -54,7 +54,7 @@ func tooFast(after time.Duration) error {
 
 func overBudget(limit int64, after time.Duration) error {
 	return &refusal{
-		fail.New(fail.Limited, "the budget of %d tokens is used up; it begins anew in %s", limit, after.Round(time.Second)).
+		fail.New(fail.Limited, "the budget of %d tokens is used up, or what is left does not cover this call; it begins anew in %s", limit, after.Round(time.Second)).
 			Hint("aictl services health shows the use"), after,
 	}
 }

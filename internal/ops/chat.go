@@ -40,7 +40,6 @@ func (t *turn) run(ctx context.Context) {
 	}
 	reply, err := t.d.Gateway.Do(ctx, ai.Call{
 		Service: "chat", Operation: chat.Complete, Input: body, Stream: true,
-		Tokens: chat.EstimateTokens(string(body)) + t.in.Budget,
 	})
 	if err != nil {
 		t.yield(api.ChatEvent{}, err)

@@ -231,7 +231,7 @@ func newUpstream(u chat.Upstream, model string, getenv func(string) string) (*ga
 // their own model's name into the body.
 func (m *models) Forward(ctx context.Context, route chat.Route, body func(chat.Target) ([]byte, error)) (*ai.Reply, error) {
 	call := route.Call
-	call.Service, call.Tokens = innerPrefix+route.Model, 0
+	call.Service = innerPrefix + route.Model
 	if _, known := m.state.Load().routes[call.Service]; !known { // UPSTREAM/MODEL, which nobody listed
 		input, err := body(route.Targets[0])
 		if err != nil {

@@ -35,6 +35,7 @@ import (
 	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/internal/ops"
 	"github.com/aictl/aictl/internal/serverconfig"
+	"github.com/aictl/aictl/internal/sessioncache"
 	"github.com/aictl/aictl/internal/store"
 )
 
@@ -66,6 +67,7 @@ type Platform struct {
 	identity *authn.Service
 	audit    *audit.Log
 	limits   limit.Limiter
+	sessions chat.Sessions
 	gateway  *gateway.Gateway
 	models   *models
 	registry *op.Registry
@@ -123,10 +125,13 @@ func (p *Platform) openState(ctx context.Context) (err error) {
 	p.closing("audit", p.audit.Close)
 	p.identity = authn.New(store.Identity{Store: p.store}, p.o.Now)
 	p.closing("identity", func() error { p.identity.Close(); return nil })
+	p.sessions = store.Sessions{Store: p.store, Now: p.o.Now}
 	if url := p.o.Config.Redis.URL; url != "" {
-		if p.limits, err = limit.NewRedis(url, p.o.Now); err != nil {
+		shared, err := limit.NewRedis(url, p.o.Now)
+		if err != nil {
 			return err
 		}
+		p.limits, p.sessions = shared, sessioncache.New(p.sessions, shared.Client(), p.o.Now)
 	} else {
 		p.limits = limit.NewMemory(p.o.Now)
 	}
@@ -216,18 +221,6 @@ func (p *Platform) rate(ctx context.Context, subject, service, _ string) error {
 	return p.limits.Allow(ctx, subject, l.RPS, l.Burst)
 }
 
-func (p *Platform) budget(ctx context.Context, subject, service string, tokens int64) (func(int64), error) {
-	b := p.config.Load().Limits.Budgets
-	most := b.Tokens
-	if own, ok := b.Accounts[subject]; ok {
-		most = own
-	}
-	if inner(service) || most <= 0 || service != chat.ServiceName {
-		return func(int64) {}, nil
-	}
-	return p.limits.Reserve(ctx, subject, tokens, most, b.Window)
-}
-
 func (p *Platform) bind() {
 	p.registry = op.NewRegistry(op.Policy{
 		Authorize: p.mayRun,
@@ -235,7 +228,7 @@ func (p *Platform) bind() {
 		MaxBody:   int64(p.o.Config.Limits.BodyBytes),
 	})
 	ops.Bind(p.registry, ops.Deps{
-		Version: p.o.Version.Version, Gateway: services{p.gateway}, Sessions: store.Sessions{Store: p.store, Now: p.o.Now},
+		Version: p.o.Version.Version, Gateway: services{p.gateway}, Sessions: p.sessions,
 		Chat: window{}, Accounts: p.identity, Audit: p.audit, Provider: providers{p},
 		Status: p.status, Now: p.o.Now,
 	})
@@ -264,12 +257,8 @@ func (p *Platform) Authenticate(ctx context.Context, bearer string) (op.Identity
 	return p.identity.Authenticate(ctx, bearer)
 }
 
-// Do implements server.Gateway. Where a caller did not say what it will use,
-// the question's size is reserved.
+// Do implements server.Gateway.
 func (p *Platform) Do(ctx context.Context, call ai.Call) (*ai.Reply, error) {
-	if call.Tokens == 0 {
-		call.Tokens = chat.EstimateTokens(string(call.Input))
-	}
 	return p.gateway.Do(ctx, call)
 }
 

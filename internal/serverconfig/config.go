@@ -88,7 +88,7 @@ type Limits struct {
 	Concurrency int `yaml:"concurrency" reload:"true" help:"service calls that run at once"`
 	// Queue is how many more may wait for their turn. Default 1024.
 	Queue int `yaml:"queue" reload:"true" help:"service calls that may wait"`
-	// Budgets bound tokens by account. Default: none.
+	// Budgets bound tokens and cost by account. Default: none.
 	Budgets Budgets `yaml:"budgets"`
 }
 
@@ -98,10 +98,15 @@ type Budgets struct {
 	// Tokens of input and output that one account may use per Window; 0 is no
 	// limit. Default 0.
 	Tokens int64 `yaml:"tokens" reload:"true" help:"tokens of one account per window; 0 is no limit"`
+	// Cost that one account may cause per Window, in the currency of
+	// chat.prices; 0 is no limit. Default 0.
+	Cost float64 `yaml:"cost" reload:"true" help:"cost of one account per window, in the prices' currency; 0 is no limit"`
 	// Window is the period. Default 24h.
-	Window time.Duration `yaml:"window" reload:"true" help:"period of the token budget"`
+	Window time.Duration `yaml:"window" reload:"true" help:"period of the budgets"`
 	// Accounts override Tokens by the account's name.
 	Accounts map[string]int64 `yaml:"accounts" reload:"true"`
+	// CostAccounts override Cost by the account's name.
+	CostAccounts map[string]float64 `yaml:"cost_accounts" reload:"true"`
 }
 
 // Timeouts bound a request; see the server's documentation for which part.

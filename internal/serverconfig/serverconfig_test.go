@@ -38,6 +38,8 @@ limits:
     tokens: 1000
     window: 1h
     accounts: {ci: 5}
+    cost: 2.5
+    cost_accounts: {ci: 0.5}
 timeouts:
   read_header: 5s
 log:
@@ -73,7 +75,7 @@ func TestEverySection(t *testing.T) {
 	want.Listen, want.DataDir, want.AllowedHosts, want.Drain = "127.0.0.1:8080", "/var/lib/aictl", []string{"aictl.example"}, time.Minute
 	want.TLS = TLS{"a.pem", "b.pem"}
 	want.Database.URL, want.Redis.URL = "postgres://ann:hunter2@db/aictl?sslpassword=hunter3", "redis://:hunter2@cache:6379/0"
-	want.Limits = Limits{16 << 20, 2.5, 5, 10, 0, Budgets{1000, time.Hour, map[string]int64{"ci": 5}}}
+	want.Limits = Limits{16 << 20, 2.5, 5, 10, 0, Budgets{1000, 2.5, time.Hour, map[string]int64{"ci": 5}, map[string]float64{"ci": 0.5}}}
 	want.Timeouts.ReadHeader = 5 * time.Second
 	want.Log.Level, want.Log.Format = "debug", "text"
 	want.Telemetry = Telemetry{"http://127.0.0.1:4318", 0.5}
@@ -90,7 +92,7 @@ func TestEverySection(t *testing.T) {
 	require.NoError(t, l.Print(&out))
 	require.NotContains(t, out.String(), "hunter")
 	require.Regexp(t, `(?m)^listen +127.0.0.1:8080 +server.yaml:2$`, out.String())
-	require.Regexp(t, `(?m)^chat.upstreams\[1\].weight +3 +server.yaml:33$`, out.String())
+	require.Regexp(t, `(?m)^chat.upstreams\[1\].weight +3 +server.yaml:35$`, out.String())
 	require.Regexp(t, `(?m)^timeouts.idle +2m0s +default$`, out.String())
 }
 

@@ -100,6 +100,9 @@ func (c *Config) checkListener(k *checks) {
 	}
 }
 
+// maxCost bounds a cost budget: beyond it a sum of millionths could overflow.
+const maxCost = 1_000_000_000
+
 func (c *Config) checkLimits(k *checks) {
 	l := c.Limits
 	k.that(l.BodyBytes >= 1024 && l.BodyBytes <= 1<<30, "limits.body_bytes", "must be between 1KiB and 1GiB")
@@ -108,6 +111,11 @@ func (c *Config) checkLimits(k *checks) {
 	k.that(l.Concurrency >= 1 && l.Concurrency <= 1_000_000, "limits.concurrency", "must be between 1 and 1000000")
 	k.that(l.Queue >= 0 && l.Queue <= 1_000_000, "limits.queue", "must be between 0 and 1000000")
 	k.that(l.Budgets.Tokens >= 0, "limits.budgets.tokens", "must not be negative")
+	k.that(l.Budgets.Cost >= 0 && l.Budgets.Cost <= maxCost, "limits.budgets.cost", "must be between 0 and %d", int64(maxCost))
+	for _, name := range sortedKeys(l.Budgets.CostAccounts) {
+		v := l.Budgets.CostAccounts[name]
+		k.that(v >= 0 && v <= maxCost, "limits.budgets.cost_accounts."+name, "must be between 0 and %d", int64(maxCost))
+	}
 	k.that(l.Budgets.Window >= time.Second, "limits.budgets.window", "must be 1s or more")
 	for _, name := range sortedKeys(l.Budgets.Accounts) {
 		k.that(l.Budgets.Accounts[name] >= 0, "limits.budgets.accounts."+name, "must not be negative")

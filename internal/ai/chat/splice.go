@@ -3,6 +3,7 @@ package chat
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/aictl/aictl/internal/fail"
@@ -12,6 +13,9 @@ import (
 type head struct {
 	Model  string
 	Stream bool
+	// MaxTokens is the bound of the output, Choices how many answers are
+	// wanted; 0 where absent.
+	MaxTokens, Choices int64
 }
 
 // span is one member's value in a JSON object, by byte offsets.
@@ -97,10 +101,23 @@ func readHead(body []byte) (head, error) {
 			if err := json.Unmarshal(raw, &h.Stream); err != nil {
 				return fail.New(fail.Usage, "member stream: want true or false")
 			}
+		case "max_tokens", "max_completion_tokens":
+			h.MaxTokens = max(h.MaxTokens, count(raw))
+		case "n":
+			h.Choices = count(raw)
 		}
 		return nil
 	})
 	return h, err
+}
+
+// count reads a whole number that an upstream will judge; what is none is 0.
+func count(raw []byte) int64 {
+	n, err := strconv.ParseInt(string(raw), 10, 64)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
 }
 
 // members calls f with each top-level member of the object in body. This is on

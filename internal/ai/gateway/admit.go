@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/aictl/aictl/internal/ai"
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/op"
 )
@@ -23,19 +24,20 @@ func (f RateFunc) Allow(ctx context.Context, subject, service, operation string)
 	return f(ctx, subject, service, operation)
 }
 
-// Budget holds tokens back before a call. Reserve is atomic: concurrent
-// callers cannot overshoot. settle is called exactly once, with the tokens
-// that were really used.
+// Budget holds back what a call may cost before it is made. Reserve is atomic:
+// concurrent callers cannot overshoot. settle is called exactly once, with
+// what was really used; nil means that nobody knows, and what was reserved
+// stays taken.
 type Budget interface {
-	Reserve(ctx context.Context, subject, service string, tokens int64) (settle func(actual int64), err error)
+	Reserve(ctx context.Context, subject string, call *ai.Call) (settle func(used *ai.Usage), err error)
 }
 
 // BudgetFunc is a function as a Budget.
-type BudgetFunc func(ctx context.Context, subject, service string, tokens int64) (func(actual int64), error)
+type BudgetFunc func(ctx context.Context, subject string, call *ai.Call) (func(used *ai.Usage), error)
 
 // Reserve implements Budget.
-func (f BudgetFunc) Reserve(ctx context.Context, subject, service string, tokens int64) (func(int64), error) {
-	return f(ctx, subject, service, tokens)
+func (f BudgetFunc) Reserve(ctx context.Context, subject string, call *ai.Call) (func(*ai.Usage), error) {
+	return f(ctx, subject, call)
 }
 
 // admit decides permission, rate, concurrency and budget, in that order: the
@@ -63,7 +65,7 @@ func (c *call) admit() error {
 	}
 	c.slot = c.op.queue
 	if g.o.Budget != nil {
-		settle, err := g.o.Budget.Reserve(ctx, c.subject, c.in.Service, c.in.Tokens)
+		settle, err := g.o.Budget.Reserve(ctx, c.subject, &c.in)
 		if err != nil {
 			return err
 		}

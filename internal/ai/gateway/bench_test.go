@@ -31,7 +31,7 @@ func everything(b *testing.B, ups ...Upstream) *Gateway {
 	return chat(b, Options{
 		Authorize: func(context.Context, string, string) error { return nil },
 		Rates:     RateFunc(func(context.Context, string, string, string) error { return nil }),
-		Budget:    BudgetFunc(func(context.Context, string, string, int64) (func(int64), error) { return func(int64) {}, nil }),
+		Budget:    BudgetFunc(func(context.Context, string, *ai.Call) (func(*ai.Usage), error) { return func(*ai.Usage) {}, nil }),
 		Logger:    slog.New(slog.DiscardHandler),
 		Tracer:    tp.Tracer("gateway"),
 		Metrics:   prometheus.NewRegistry(),

@@ -28,7 +28,7 @@ type call struct {
 	target  string // that answered; it may be that of an inner route
 	subject string
 	slot    *queue // where a slot is held
-	settle  func(int64)
+	settle  func(*ai.Usage)
 	live    *live
 	tried   []*replica
 	space   [4]*replica
@@ -188,13 +188,13 @@ func (c *call) end(err error) {
 		c.slot.release()
 	}
 	if c.settle != nil {
-		switch used := c.usage.InputTokens + c.usage.OutputTokens; {
-		case used > 0:
-			c.settle(used)
+		switch {
+		case c.usage.InputTokens+c.usage.OutputTokens > 0:
+			c.settle(&c.usage)
 		case c.live == nil:
-			c.settle(0) // nothing was answered
+			c.settle(&ai.Usage{}) // nothing was answered
 		default:
-			c.settle(c.in.Tokens) // unknown: what was reserved
+			c.settle(nil)
 		}
 	}
 	c.record(err)

@@ -253,7 +253,7 @@ func TestConcurrencyAndBudgetAreExact(t *testing.T) {
 	var running, most, reserved, settled atomic.Int64
 	var once sync.Map
 	const limit = 4
-	budget := BudgetFunc(func(context.Context, string, string, int64) (func(int64), error) {
+	budget := BudgetFunc(func(context.Context, string, *ai.Call) (func(*ai.Usage), error) {
 		if reserved.Add(10) > 200 {
 			reserved.Add(-10)
 			return nil, fail.New(fail.Limited, "no budget left")
@@ -261,11 +261,11 @@ func TestConcurrencyAndBudgetAreExact(t *testing.T) {
 		n := reserved.Load()
 		var called atomic.Bool
 		once.Store(&called, n)
-		return func(actual int64) {
+		return func(used *ai.Usage) {
 			if called.Swap(true) {
 				panic("settled twice")
 			}
-			settled.Add(actual)
+			settled.Add(used.InputTokens + used.OutputTokens)
 		}, nil
 	})
 	g := chat(t, Options{Budget: budget}, Policy{Concurrency: limit, Queue: 1000, QueueWait: 5 * time.Second},
@@ -285,7 +285,6 @@ func TestConcurrencyAndBudgetAreExact(t *testing.T) {
 	for range 100 {
 		group.Go(func() {
 			call := ask(false)
-			call.Tokens = 10
 			if _, err := collect(t.Context(), g, call); err == nil {
 				done.Add(1)
 			} else if fail.CodeOf(err) == fail.Limited {
