@@ -17,6 +17,7 @@ func All() []op.Declaration {
 		ChatAsk,
 		SessionsList, SessionsShow, SessionsDelete,
 		PredictForecast, PredictAnomaly, PredictModels,
+		MetricsQuery, MetricsRange, MetricsPlot, MetricsList, MetricsLabels, MetricsTop,
 		ProvidersList, ProvidersTest,
 		AuditLog, AuditVerify,
 		AccountsList, AccountsCreate, AccountsGrant, AccountsDelete,

@@ -74,6 +74,10 @@ var rules = []rule{
 		why: "dependencies point inward: only the wiring knows the wiring",
 	},
 	{
+		from: ours("internal/metrics"), deny: append(ours("*"), "net/http", "github.com/prometheus/*"), except: ours("internal/api", "internal/op", "internal/fail"),
+		why: "the domain of metrics knows no backend: its adapter is below it",
+	},
+	{
 		from: ours("internal/ai*"), deny: ours("internal/store*", "internal/authn", "internal/authz", "internal/audit", "internal/cli*"),
 		why: "a service knows neither where state lives nor who calls it",
 	},

@@ -14,6 +14,7 @@ func Schema(t reflect.Type) (*jsonschema.Schema, error) {
 	s, err := jsonschema.ForType(t, &jsonschema.ForOptions{TypeSchemas: map[reflect.Type]*jsonschema.Schema{
 		reflect.TypeFor[Duration]():        {Type: "string", Description: "a duration: 90s, 15m, 2h"},
 		reflect.TypeFor[json.RawMessage](): {},
+		reflect.TypeFor[Number]():          {Types: []string{"number", "string"}, Description: "a number, or \"NaN\", \"+Inf\", \"-Inf\""},
 		reflect.TypeFor[time.Time]():       {Type: "string", Format: "date-time"},
 	}})
 	if err != nil {

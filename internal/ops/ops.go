@@ -10,6 +10,7 @@ import (
 	"github.com/aictl/aictl/internal/ai"
 	"github.com/aictl/aictl/internal/ai/chat"
 	"github.com/aictl/aictl/internal/api"
+	"github.com/aictl/aictl/internal/metrics"
 	"github.com/aictl/aictl/internal/op"
 )
 
@@ -24,6 +25,11 @@ type Deps struct {
 	Provider Providers
 	Status   func(ctx context.Context) api.Status
 	Now      func() time.Time
+	// Metrics gives the context's metrics backend; nil where it has none.
+	Metrics func(ctx context.Context) (metrics.Querier, error)
+	// Annotations gives what happened in a window besides alerts: deployments
+	// and silences. nil is none.
+	Annotations func(ctx context.Context, from, to time.Time) ([]api.Annotation, error)
 }
 
 // Gateway is the path of every service call, and what it knows of services.
@@ -72,6 +78,7 @@ func Bind(r *op.Registry, d Deps) {
 	bindChat(r, d)
 	bindSessions(r, d)
 	bindPredict(r, d)
+	bindMetrics(r, d)
 	op.BindQuery(r, api.ProvidersList, func(ctx context.Context, _ api.None) ([]api.Provider, error) {
 		return d.Provider.List(ctx)
 	})
