@@ -19,7 +19,7 @@ func All() []op.Declaration {
 		PredictForecast, PredictAnomaly, PredictModels,
 		MetricsQuery, MetricsRange, MetricsPlot, MetricsList, MetricsLabels, MetricsTop,
 		ProvidersList, ProvidersTest,
-		AuditLog, AuditVerify,
+		AuditLog, AuditExport, AuditVerify,
 		AccountsList, AccountsCreate, AccountsGrant, AccountsDelete,
 		TokensList, TokensCreate, TokensRevoke,
 		AuthWhoami, AuthLogout,

@@ -54,6 +54,16 @@ var (
 			{Command: "aictl audit log --actor admin --since 24h -o jsonl", Note: "one account's day, for a script"},
 		},
 	}}
+	AuditExport = &op.Stream[None, AuditEntry]{Spec: op.Spec{
+		ID: "audit.export", Route: "GET /api/v1/audit/export", Effect: op.Read, Server: true, Idempotent: true,
+		Summary: "Write the whole record as JSON lines, for safe keeping elsewhere",
+		Doc: "The export holds the chain, so that `aictl audit verify --file` checks it without a server.\n" +
+			"A part of it (head, tail) can be checked as well.",
+		Examples: []op.Example{
+			{Command: "aictl audit export > audit.jsonl", Note: "every record, the oldest first"},
+			{Command: "aictl audit export | aictl audit verify --file -", Note: "check the chain on this side"},
+		},
+	}}
 	AuditVerify = &op.Query[None, AuditReport]{Spec: op.Spec{
 		ID: "audit.verify", Route: "GET /api/v1/audit/verify", Effect: op.Read, Server: true, Idempotent: true,
 		Summary: "Verify the audit's hash chain and its signed checkpoints",

@@ -45,7 +45,7 @@ var rules = []rule{
 	{
 		from: ours("internal/cli*", "tui*", "internal/client", "internal/output", "internal/term", "internal/config", "internal/when", "cmd/aictl"),
 		deny: append(ours("internal/platform", "internal/ops", "internal/store*", "internal/ai*", "internal/ml*",
-			"internal/authn", "internal/authz", "internal/audit", "internal/limit", "internal/devstack*", "server*"),
+			"internal/authn", "internal/authz", "internal/limit", "internal/devstack*", "server*"),
 			"modernc.org/*", "github.com/jackc/*", "github.com/redis/*", "github.com/prometheus/*", "go.opentelemetry.io/*", "gonum.org/*"),
 		why: "the faces reach the platform through operations only, and the aictl binary holds no engine",
 	},

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"iter"
 
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/fail"
@@ -16,20 +17,25 @@ import (
 // MiB, and escaping can make it several times longer.
 const maxLine = 64 << 20
 
-// Export writes every record as JSON lines, the oldest first: one
-// api.AuditEntry each, which VerifyExport checks without the server. An
-// unreadable record ends it with fail.Failed that names the index.
-func (l *Log) Export(ctx context.Context, w io.Writer) error {
-	out := bufio.NewWriter(w)
-	enc := json.NewEncoder(out)
-	err := l.store.Walk(ctx, false, func(row Row) (bool, error) {
-		e, err := entry(row)
-		if err != nil {
-			return false, fail.Wrap(fail.Failed, err, "the audit record %d is not readable", row.Index).Hint("aictl audit verify")
+// Each yields every record, the oldest first. As JSON lines, one api.AuditEntry
+// each as encoding/json spells it, they are an export, which VerifyExport
+// checks without the server. An unreadable record ends it with fail.Failed
+// that names the index.
+func (l *Log) Each(ctx context.Context) iter.Seq2[api.AuditEntry, error] {
+	return func(yield func(api.AuditEntry, error) bool) {
+		stopped := false
+		err := l.store.Walk(ctx, false, func(row Row) (bool, error) {
+			e, err := entry(row)
+			if err != nil {
+				return false, fail.Wrap(fail.Failed, err, "the audit record %d is not readable", row.Index).Hint("aictl audit verify")
+			}
+			stopped = !yield(e, nil)
+			return !stopped, nil
+		})
+		if err != nil && !stopped {
+			yield(api.AuditEntry{}, err)
 		}
-		return true, enc.Encode(e)
-	})
-	return errors.Join(err, out.Flush())
+	}
 }
 
 // VerifyExport checks the chain of an export, offline. It starts at whatever
@@ -70,7 +76,7 @@ type exportedRow struct {
 }
 
 // exported makes the row that a line came from. The line must be spelled as
-// Export spells it: a second member of the same name, or one that differs in
+// Each's entries are spelled: a second member of the same name, or one that differs in
 // case, would be read differently by other programs.
 func exported(line []byte) (exportedRow, error) {
 	var e api.AuditEntry

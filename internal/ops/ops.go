@@ -5,6 +5,7 @@ package ops
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"github.com/aictl/aictl/internal/ai"
@@ -64,6 +65,7 @@ type Accounts interface {
 type Audit interface {
 	List(ctx context.Context, f api.AuditFilter) ([]api.AuditEntry, error)
 	Verify(ctx context.Context) (api.AuditReport, error)
+	Each(ctx context.Context) iter.Seq2[api.AuditEntry, error]
 }
 
 // Providers are the model upstreams.
@@ -87,6 +89,9 @@ func Bind(r *op.Registry, d Deps) {
 	})
 	op.BindQuery(r, api.AuditLog, func(ctx context.Context, in api.AuditFilter) ([]api.AuditEntry, error) {
 		return d.Audit.List(ctx, in)
+	})
+	op.BindStream(r, api.AuditExport, func(ctx context.Context, _ api.None) iter.Seq2[api.AuditEntry, error] {
+		return d.Audit.Each(ctx)
 	})
 	op.BindQuery(r, api.AuditVerify, func(ctx context.Context, _ api.None) (api.AuditReport, error) {
 		return d.Audit.Verify(ctx)

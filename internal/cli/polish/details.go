@@ -67,28 +67,6 @@ func sessionDetail(p *output.Printer, out any) error {
 	return err
 }
 
-// auditVerdict prints the report; a broken chain is a failed condition.
-func auditVerdict(p *output.Printer, out any) error {
-	r := out.(api.AuditReport) //nolint:forcetypeassert // the declaration says so
-	if p.Human() {
-		if r.OK {
-			_, err := fmt.Fprintf(p.Out(), "%s %d records, head %s\n", p.Env().Styles.OK("The audit is whole:"), r.Records, r.Head)
-			return err
-		}
-	} else if err := p.Print(r); err != nil {
-		return err
-	}
-	if r.OK {
-		return nil
-	}
-	at := "the chain"
-	if r.BrokenAt != nil {
-		at = fmt.Sprintf("record %d", *r.BrokenAt)
-	}
-	return fail.New(fail.False, "the audit is broken at %s: %s", at, r.Why).
-		Hint("compare with a back-up: aictl audit log -o jsonl")
-}
-
 func whoami(p *output.Printer, out any) error {
 	return output.One(p, output.View[api.Whoami]{
 		Kind: "account", Name: func(w api.Whoami) string { return w.Subject },

@@ -20,6 +20,8 @@ func Runs(f *factory.Factory) map[string]Run {
 		api.PredictAnomaly.ID:  predict.anomaly,
 		api.ServicesInvoke.ID:  invoke.run,
 		api.AuditLog.ID:        func(cmd *cobra.Command, in any) error { return auditLog(f, cmd, in) },
+		api.AuditExport.ID:     func(cmd *cobra.Command, in any) error { return auditExport(f, cmd, in) },
+		api.AuditVerify.ID:     func(cmd *cobra.Command, in any) error { return auditVerify(f, cmd, in) },
 	}
 }
 
@@ -30,6 +32,9 @@ var Flags = map[string]func(*factory.Factory, *cobra.Command){
 	api.PredictAnomaly.ID:  predictFlags,
 	api.ServicesInvoke.ID: func(_ *factory.Factory, cmd *cobra.Command) {
 		cmd.Flags().Bool("stream", false, "receive the answer in parts")
+	},
+	api.AuditVerify.ID: func(_ *factory.Factory, cmd *cobra.Command) {
+		cmd.Flags().String("file", "", "check an export in place of the server's record; - is standard input")
 	},
 	api.AuditLog.ID: func(_ *factory.Factory, cmd *cobra.Command) {
 		cmd.Flags().String("since", "", "not before this time (24h, 3d, RFC 3339)")
