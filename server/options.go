@@ -94,6 +94,11 @@ type Options struct {
 	ChatModels func(ctx context.Context) ([]ChatModel, error)
 	// Models are served by the Open Inference Protocol.
 	Models ModelRepository
+	// Mounts are further surfaces, each below its prefix.
+	Mounts []Mount
+	// Authorize decides who may use a Mount: nil, or fail.Forbidden. A nil
+	// func lets every valid token.
+	Authorize func(id op.Identity, noun string, effect op.Effect) error
 	// Checks decide /readyz.
 	Checks []Check
 	// Reload is run by a SIGHUP after the certificate was read again, one at a

@@ -44,6 +44,11 @@ func (s *Server) routes() http.Handler {
 		closed("POST "+m+"/infer", oipError, s.oipInfer)
 	}
 
+	// The engines' native APIs and log ingestion.
+	for _, m := range s.o.Mounts {
+		mux.Handle(m.Prefix, s.mount(m))
+	}
+
 	// Everything else, in the error shape of its neighbourhood.
 	mux.Handle("/v1/", failing(openaiError, unknownRoute))
 	mux.Handle("/v2/", failing(oipError, unknownRoute))
