@@ -17,6 +17,7 @@ func All() []op.Declaration {
 		ChatAsk,
 		SessionsList, SessionsShow, SessionsDelete,
 		PredictForecast, PredictAnomaly, PredictModels,
+		LogsSearch, LogsTail, LogsHistogram, LogsFields, LogsPatterns, LogsDiff,
 		MetricsQuery, MetricsRange, MetricsPlot, MetricsList, MetricsLabels, MetricsTop,
 		ProvidersList, ProvidersTest,
 		AuditLog, AuditExport, AuditVerify,

@@ -12,6 +12,7 @@ var groupSummaries = map[string]string{
 	"services":  "List and describe the AI services, and see how they do",
 	"sessions":  "Read and delete kept conversations",
 	"predict":   "Forecast series and find anomalies",
+	"logs":      "Search and follow logs",
 	"metrics":   "Query and plot metrics with PromQL",
 	"providers": "See and test the model providers behind chat",
 	"audit":     "Read and verify the record of what was done",

@@ -3,6 +3,8 @@ package logs
 import (
 	"slices"
 	"strings"
+
+	"github.com/aictl/aictl/internal/logs/where"
 )
 
 // Level is the severity of an entry; a greater one is worse. The zero value
@@ -20,7 +22,8 @@ const (
 	LevelFatal
 )
 
-// spellings are the words of each level, its own first: syslog's (RFC 5424
+// spellings are the words of each level that where.LevelRank reads, its own
+// first: syslog's (RFC 5424
 // §6.2.1: 0 emergency to 7 debug, as word and as number), those of bunyan and
 // pino (10 trace to 60 fatal), glog's letters, and those of the common
 // loggers of Java, Python, Node.js, .NET, PHP and Rust. OpenTelemetry's
@@ -38,18 +41,7 @@ var spellings = [...][]string{
 // ParseLevel reads a level in any spelling and any case; LevelUnknown where the
 // word is none. It does not allocate.
 func ParseLevel(word string) Level {
-	word = strings.TrimSpace(word)
-	if word == "" || len(word) > len("informational") {
-		return LevelUnknown
-	}
-	for l := LevelTrace; l <= LevelFatal; l++ {
-		for _, s := range spellings[l] {
-			if len(s) == len(word) && strings.EqualFold(s, word) {
-				return l
-			}
-		}
-	}
-	return LevelUnknown
+	return Level(where.LevelRank(strings.TrimSpace(word)))
 }
 
 // String is the level's own word; "" for LevelUnknown.

@@ -11,6 +11,7 @@ import (
 	"github.com/aictl/aictl/internal/ai"
 	"github.com/aictl/aictl/internal/ai/chat"
 	"github.com/aictl/aictl/internal/api"
+	"github.com/aictl/aictl/internal/logs"
 	"github.com/aictl/aictl/internal/metrics"
 	"github.com/aictl/aictl/internal/op"
 )
@@ -26,6 +27,8 @@ type Deps struct {
 	Provider Providers
 	Status   func(ctx context.Context) api.Status
 	Now      func() time.Time
+	// Logs gives the context's log store; nil where it has none.
+	Logs func(ctx context.Context) (logs.Store, error)
 	// Metrics gives the context's metrics backend; nil where it has none.
 	Metrics func(ctx context.Context) (metrics.Querier, error)
 	// Annotations gives what happened in a window besides alerts: deployments
@@ -80,6 +83,7 @@ func Bind(r *op.Registry, d Deps) {
 	bindChat(r, d)
 	bindSessions(r, d)
 	bindPredict(r, d)
+	bindLogs(r, d)
 	bindMetrics(r, d)
 	op.BindQuery(r, api.ProvidersList, func(ctx context.Context, _ api.None) ([]api.Provider, error) {
 		return d.Provider.List(ctx)
