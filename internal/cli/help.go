@@ -42,6 +42,7 @@ ACCESSIBLE, XDG_CONFIG_HOME, XDG_DATA_HOME, XDG_STATE_HOME, XDG_CACHE_HOME.
 -o jsonl            a line an element; streams end with a "result" or "error" line
 -o name             kind/name, a line each
 -o csv              with a head; cells that a spreadsheet would run are quoted
+-o raw              texts without quotes, a line each; of logs the messages
 -o jsonpath=EXPR    as kubectl has it
 -o go-template=T    a Go template over the JSON
 --jq EXPR           a jq expression over the JSON

@@ -93,7 +93,7 @@ func globalFlags(root *cobra.Command, f *factory.Factory) {
 	p.StringVar(&g.Config, "config", "", "configuration file")
 	p.StringVar(&g.Server, "server", "", "URL of the control plane, in place of the context's")
 	p.StringVarP(&g.Namespace, "namespace", "n", "", "namespace")
-	p.StringVarP(&g.Output, "output", "o", "", "table|wide|json|yaml|jsonl|name|csv|jsonpath=…|go-template=…")
+	p.StringVarP(&g.Output, "output", "o", "", "table|wide|json|yaml|jsonl|name|csv|raw|jsonpath=…|go-template=…")
 	p.StringVar(&g.JQ, "jq", "", "filter the JSON result with a jq expression")
 	p.StringVar(&g.Timeout, "timeout", "", "give up after this long (30s, 5m)")
 	p.BoolVar(&g.ReadOnly, "read-only", false, "refuse every change before it leaves this process")

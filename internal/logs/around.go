@@ -47,7 +47,8 @@ func Around(ctx context.Context, store Store, q Query, matches []api.LogEntry, b
 	for _, m := range matches {
 		matched[m.ID] = true
 	}
-	return join(windows, func(e *api.LogEntry) bool { return matched[e.ID] || Matches(q, e) }), nil
+	fits := Matcher(q)
+	return join(windows, func(e *api.LogEntry) bool { return matched[e.ID] || fits(e) }), nil
 }
 
 // neighbours gives the match between the lines around it.

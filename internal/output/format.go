@@ -1,6 +1,6 @@
 // Package output writes results in the formats of the command line contract:
-// table, wide, json, yaml, jsonl, name, csv, jsonpath=…, go-template=… and the
-// filter --jq.
+// table, wide, json, yaml, jsonl, name, csv, raw, jsonpath=…, go-template=… and
+// the filter --jq.
 //
 // It promises that the same input gives the same bytes; that the format never
 // changes what is fetched; that a wrong format or expression is found before
@@ -31,6 +31,7 @@ const (
 	JSONL    Kind = "jsonl"
 	Name     Kind = "name"
 	CSV      Kind = "csv"
+	Raw      Kind = "raw"
 	JSONPath Kind = "jsonpath"
 	Template Kind = "go-template"
 )
@@ -44,7 +45,7 @@ type Format struct {
 
 // Kinds lists the values of -o, for help and completion.
 func Kinds() []string {
-	return []string{"table", "wide", "json", "yaml", "jsonl", "name", "csv", "jsonpath=", "go-template="}
+	return []string{"table", "wide", "json", "yaml", "jsonl", "name", "csv", "raw", "jsonpath=", "go-template="}
 }
 
 // Parse reads a -o value; an empty one is the table. The expression of
@@ -58,7 +59,7 @@ func Parse(s string) (Format, error) {
 			break
 		}
 		return Format{Kind: Table}, nil
-	case Table, Wide, JSON, YAML, JSONL, Name, CSV:
+	case Table, Wide, JSON, YAML, JSONL, Name, CSV, Raw:
 		if hasArg {
 			return Format{}, fail.New(fail.Usage, "the output format %s takes no expression", kind).Hint("-o %s", kind)
 		}

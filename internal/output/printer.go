@@ -1,6 +1,7 @@
 package output
 
 import (
+	"encoding/json"
 	"io"
 	"time"
 
@@ -125,8 +126,33 @@ func (p *Printer) printDoc(doc []byte) error {
 		return p.write(b)
 	case JSONL:
 		return p.printLines(doc)
+	case Raw:
+		return p.printRaw(doc)
 	}
 	return p.printDerived(doc)
+}
+
+// printRaw writes a list one element a line, anything else as one line: texts
+// without quotes, everything else as JSON.
+func (p *Printer) printRaw(doc []byte) error {
+	items, ok, err := elements(doc)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		items = []json.RawMessage{doc}
+	}
+	for _, it := range items {
+		line := append(it[:len(it):len(it)], '\n')
+		var text string
+		if len(it) > 0 && it[0] == '"' && json.Unmarshal(it, &text) == nil {
+			line = []byte(term.Safe(text) + "\n")
+		}
+		if err := p.write(line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // printLines writes a list one element a line, anything else as one line.

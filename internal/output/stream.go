@@ -82,7 +82,7 @@ func (s *Stream) emit(typ string, v any) error {
 		return p.expr.run(p.out, doc)
 	}
 	switch p.format.Kind {
-	case JSON, JSONL:
+	case JSON, JSONL, Raw:
 		return p.write(append(doc, '\n'))
 	case YAML:
 		b, err := toYAML(doc)

@@ -76,8 +76,9 @@ func (s *Store) matching(ctx context.Context, call string, q logs.Query) ([]api.
 		return nil, err
 	}
 	var out []api.LogEntry
+	fits := logs.Matcher(q)
 	for i := range all {
-		if logs.Matches(q, &all[i]) {
+		if fits(&all[i]) {
 			out = append(out, all[i])
 		}
 	}
@@ -131,13 +132,14 @@ func (s *Store) Next(ctx context.Context, q logs.Query, since logs.Position) (lo
 		return logs.Batch{}, fail.New(fail.Usage, "this position is of another store")
 	}
 	var b logs.Batch
+	fits := logs.Matcher(q)
 	for i := max(at-s.Repeat, 0); i < at; i++ {
-		if logs.Matches(q, &all[i]) {
+		if fits(&all[i]) {
 			b.Entries = append(b.Entries, all[i])
 		}
 	}
 	for fresh := 0; at < len(all) && (q.Limit == 0 || fresh < q.Limit); at++ {
-		if logs.Matches(q, &all[at]) {
+		if fits(&all[at]) {
 			b.Entries = append(b.Entries, all[at])
 			fresh++
 		}
