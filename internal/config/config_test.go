@@ -320,11 +320,45 @@ func TestKeysAreSettable(t *testing.T) {
 			value = "5s"
 		case "read_only":
 			value = "true"
-		case "backends.elasticsearch.index":
-			require.NoError(t, c.Set(t.Context(), "a", [][2]string{{"backends.elasticsearch.url", "http://x:1"}}))
 		}
-		require.NoError(t, c.Set(t.Context(), "a", [][2]string{{k, value}}), k)
+		pairs := [][2]string{{k, value}}
+		if parts := strings.Split(k, "."); len(parts) == 3 && parts[1] != "kubernetes" {
+			at := "backends." + parts[1] + "."
+			pairs = [][2]string{{at + "url", "http://x:1"}, {k, value}}
+			for _, couple := range [][2]string{{"username", "password_file"}, {"cert_file", "key_file"}} {
+				for i, half := range couple {
+					if parts[2] == half {
+						pairs = append(pairs, [2]string{at + couple[1-i], value})
+					}
+				}
+			}
+		}
+		require.NoError(t, c.Set(t.Context(), "a", pairs), k)
 	}
+}
+
+func TestBackendsAreSet(t *testing.T) {
+	o := home(t, "", "", nil)
+	c := load(t, o)
+	set := func(pairs ...[2]string) error { return c.Set(t.Context(), "prod", pairs) }
+	require.NoError(t, set([2]string{"backends.alertmanager.url", "http://a:1, http://b:2"}, [2]string{"backends.alertmanager.token_file", "/t"},
+		[2]string{"backends.elasticsearch.url", "https://es:9200"}, [2]string{"backends.elasticsearch.index", "logs-*"}))
+	want := &Backends{
+		Alertmanagers: []Endpoint{{URL: "http://a:1", TokenFile: "/t"}, {URL: "http://b:2", TokenFile: "/t"}},
+		Elasticsearch: &Elasticsearch{Endpoint: Endpoint{URL: "https://es:9200"}, Index: "logs-*"},
+	}
+	require.Equal(t, want, c.List()[0].Backends)
+	require.Equal(t, "2 alertmanagers, elasticsearch", want.String())
+	require.Equal(t, want, load(t, o).List()[0].Backends)
+	for _, wrong := range [][2]string{
+		{"backends.prometheus.index", "x"}, {"backends.prometheus", "x"}, {"backends.nothing.url", "http://x:1"},
+		{"backends.elasticsearch.username", "ann"}, {"backends.elasticsearch.url", "http://u:p@x:1"}, {"backends.alertmanager.url", "nonsense"},
+	} {
+		require.Equal(t, fail.Usage, fail.CodeOf(set(wrong)), "%v", wrong)
+	}
+	require.Equal(t, want, c.List()[0].Backends)
+	require.NoError(t, set([2]string{"backends.alertmanager.url", ""}, [2]string{"backends.elasticsearch.url", ""}))
+	require.Nil(t, c.List()[0].Backends)
 }
 
 // Writers at the same time: no change is lost, and no reader sees half a file.

@@ -67,37 +67,6 @@ type Context struct {
 	Backends *Backends `yaml:"backends,omitempty" json:"backends,omitempty"`
 }
 
-// Backends are the systems behind a direct context; nil is none.
-type Backends struct {
-	Kubernetes    *Kubernetes    `yaml:"kubernetes,omitempty" json:"kubernetes,omitempty"`
-	Prometheus    *Endpoint      `yaml:"prometheus,omitempty" json:"prometheus,omitempty"`
-	Alertmanagers []Endpoint     `yaml:"alertmanagers,omitempty" json:"alertmanagers,omitempty"`
-	Elasticsearch *Elasticsearch `yaml:"elasticsearch,omitempty" json:"elasticsearch,omitempty"`
-	Grafana       *Endpoint      `yaml:"grafana,omitempty" json:"grafana,omitempty"`
-}
-
-// Kubernetes is a cluster by the person's own kubeconfig.
-type Kubernetes struct {
-	Kubeconfig string `yaml:"kubeconfig,omitempty" json:"kubeconfig,omitempty"`
-	Context    string `yaml:"context,omitempty" json:"context,omitempty"`
-}
-
-// Endpoint is a system behind a URL. Credentials are in a file, not here.
-type Endpoint struct {
-	Name      string `yaml:"name,omitempty" json:"name,omitempty"`
-	URL       string `yaml:"url" json:"url"`
-	TokenFile string `yaml:"token_file,omitempty" json:"token_file,omitempty"`
-	CAFile    string `yaml:"ca_file,omitempty" json:"ca_file,omitempty"`
-}
-
-// Elasticsearch is an endpoint with the indices to read.
-type Elasticsearch struct {
-	URL       string `yaml:"url" json:"url"`
-	Index     string `yaml:"index,omitempty" json:"index,omitempty"`
-	TokenFile string `yaml:"token_file,omitempty" json:"token_file,omitempty"`
-	CAFile    string `yaml:"ca_file,omitempty" json:"ca_file,omitempty"`
-}
-
 // validate checks one context; the error names the key.
 func (c Context) validate() error {
 	if err := checkName(c.Name); err != nil {
@@ -124,33 +93,7 @@ func (c Context) validate() error {
 	if strings.ContainsAny(c.Token.Reveal(), " \t\r\n") {
 		return fail.New(fail.Usage, "context %q: the token has a blank or a line feed in it", c.Name).Hint("aictl login --context %s", c.Name)
 	}
-	b := c.Backends
-	if b == nil {
-		return nil
-	}
-	urls := map[string]string{}
-	if b.Prometheus != nil {
-		urls["backends.prometheus.url"] = b.Prometheus.URL
-	}
-	if b.Grafana != nil {
-		urls["backends.grafana.url"] = b.Grafana.URL
-	}
-	if b.Elasticsearch != nil {
-		urls["backends.elasticsearch.url"] = b.Elasticsearch.URL
-	}
-	for _, key := range []string{"backends.prometheus.url", "backends.grafana.url", "backends.elasticsearch.url"} {
-		if u, ok := urls[key]; ok {
-			if err := in(key, checkURL(u)); err != nil {
-				return err
-			}
-		}
-	}
-	for _, a := range b.Alertmanagers {
-		if err := in("backends.alertmanagers.url", checkURL(a.URL)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.Backends.validate(in)
 }
 
 // checkName refuses names that would read as a glob, a flag or a path.

@@ -42,7 +42,8 @@ var (
 	fileKeys = []string{
 		"current_context", "output", "timeout", "no_color", "read_only", "contexts", "name", "server", "token",
 		"namespace", "protection", "backends", "kubernetes", "prometheus", "alertmanagers", "elasticsearch", "grafana",
-		"kubeconfig", "context", "url", "token_file", "ca_file", "index",
+		"kubeconfig", "context", "url", "cluster", "username", "password_file", "token_file", "api_key_file", "ca_file",
+		"cert_file", "key_file", "headers", "index", "fields",
 	}
 	projectKeys = []string{"context", "server", "namespace", "output", "timeout", "read_only"}
 )

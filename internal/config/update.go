@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -131,47 +132,10 @@ func (c *Config) Set(ctx context.Context, name string, pairs [][2]string) error 
 
 // Keys lists the keys that Set takes.
 func Keys() []string {
-	return []string{
-		"server", "namespace", "protection", "read_only", "timeout", "backends.kubernetes.kubeconfig",
-		"backends.kubernetes.context", "backends.prometheus.url", "backends.alertmanager.url",
-		"backends.elasticsearch.url", "backends.elasticsearch.index", "backends.grafana.url",
-	}
+	return append([]string{"server", "namespace", "protection", "read_only", "timeout"}, backendKeys()...)
 }
 
 func (c *Context) set(key, value string) error {
-	b := &Backends{}
-	if c.Backends != nil {
-		copied := *c.Backends
-		b = &copied
-	}
-	endpoint := func(to **Endpoint) {
-		if value == "" {
-			*to = nil
-			return
-		}
-		e := Endpoint{}
-		if *to != nil {
-			e = **to
-		}
-		e.URL = value
-		*to = &e
-	}
-	kubernetes := func() *Kubernetes {
-		k := Kubernetes{}
-		if b.Kubernetes != nil {
-			k = *b.Kubernetes
-		}
-		b.Kubernetes = &k
-		return &k
-	}
-	elastic := func() *Elasticsearch {
-		e := Elasticsearch{}
-		if b.Elasticsearch != nil {
-			e = *b.Elasticsearch
-		}
-		b.Elasticsearch = &e
-		return &e
-	}
 	switch key {
 	case "server":
 		if value != "" && c.Server != "" && !sameServer(value, c.Server) {
@@ -192,42 +156,25 @@ func (c *Context) set(key, value string) error {
 		c.ReadOnly = on
 	case "token":
 		return fail.New(fail.Refused, "a token on the command line stays in the shell's history").Hint("aictl login --context %s", c.Name)
-	case "backends.kubernetes.kubeconfig":
-		kubernetes().Kubeconfig = value
-	case "backends.kubernetes.context":
-		kubernetes().Context = value
-	case "backends.prometheus.url":
-		endpoint(&b.Prometheus)
-	case "backends.grafana.url":
-		endpoint(&b.Grafana)
-	case "backends.alertmanager.url":
-		b.Alertmanagers = nil
-		if value != "" {
-			b.Alertmanagers = []Endpoint{{URL: value}}
-		}
-	case "backends.elasticsearch.url":
-		if value == "" {
-			b.Elasticsearch = nil
-			break
-		}
-		elastic().URL = value
-	case "backends.elasticsearch.index":
-		elastic().Index = value
 	default:
-		e := fail.New(fail.Usage, "a context has no key %q", key)
-		if near := nearest(key, Keys()); near != "" {
-			return e.Hint("aictl context set %s %s=%s", c.Name, near, value)
+		if path, ok := strings.CutPrefix(key, "backends."); ok {
+			fresh, err := c.Backends.with(path, value)
+			if err == nil {
+				c.Backends = fresh
+			}
+			return err
 		}
-		return e.Hint("aictl context set --help")
-	}
-	if b.Kubernetes != nil && *b.Kubernetes == (Kubernetes{}) {
-		b.Kubernetes = nil
-	}
-	c.Backends = b
-	if b.Kubernetes == nil && b.Prometheus == nil && b.Grafana == nil && b.Elasticsearch == nil && b.Alertmanagers == nil {
-		c.Backends = nil
+		return unknownKey(key)
 	}
 	return nil
+}
+
+func unknownKey(key string) error {
+	e := fail.New(fail.Usage, "a context has no key %q", key)
+	if near := nearest(key, Keys()); near != "" {
+		return e.Hint("did you mean %s?", near)
+	}
+	return e.Hint("aictl context set --help")
 }
 
 // Delete removes a context.
