@@ -42,6 +42,11 @@ type Config struct {
 	Telemetry      Telemetry `yaml:"telemetry"`
 	Metrics        Metrics   `yaml:"metrics"`
 	Chat           Chat      `yaml:"chat"`
+	Stack          Stack     `yaml:"stack"`
+	Backends       Backends  `yaml:"backends"`
+	// SLOs are the objectives whose error budgets are watched. Default: one of
+	// availability and one of latency for every service.
+	SLOs []SLO `yaml:"slos" reload:"true"`
 	// Drain is how long requests and streams may go on after SIGTERM before
 	// they are ended with a typed error. Default 20s.
 	Drain time.Duration `yaml:"drain" help:"how long streams may go on after SIGTERM"`
@@ -214,6 +219,10 @@ func Default() Config {
 		Log:       Log{Level: "info", Format: "ecs", FileBytes: 64 << 20, FileKeep: 5},
 		Telemetry: Telemetry{Sample: 1},
 		Chat:      Chat{FirstToken: 30 * time.Second, Breaker: true},
+		Stack: Stack{
+			Enabled: true, ScrapeInterval: 5 * time.Second, MetricsRetention: 15 * 24 * time.Hour, MetricsBytes: 2 << 30,
+			LogsRetention: 7 * 24 * time.Hour, LogsBytes: 2 << 30,
+		},
 	}
 }
 
@@ -224,5 +233,7 @@ func elementDefaults(v any) {
 		e.Timeout = 10 * time.Minute
 	case *Target:
 		e.Weight = 1
+	case *SLO:
+		e.Window = 30 * 24 * time.Hour
 	}
 }

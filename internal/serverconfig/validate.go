@@ -52,6 +52,9 @@ func (c *Config) issues() []Issue {
 	k := &checks{}
 	c.checkListener(k)
 	c.checkLimits(k)
+	c.Stack.check(k)
+	c.Backends.check(k)
+	checkSLOs(k, c.SLOs)
 	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	k.oneOf("log.format", c.Log.Format, "ecs", "text")
 	k.that(c.Log.FileBytes >= 4096, "log.file_bytes", "must be 4KiB or more")
@@ -102,6 +105,48 @@ func (c *Config) checkListener(k *checks) {
 
 // maxCost bounds a cost budget: beyond it a sum of millionths could overflow.
 const maxCost = 1_000_000_000
+
+func (s Stack) check(k *checks) {
+	k.that(s.ScrapeInterval >= time.Second && s.ScrapeInterval <= 10*time.Minute, "stack.scrape_interval", "must be between 1s and 10m")
+	k.that(s.MetricsRetention >= time.Hour, "stack.metrics_retention", "must be 1h or more")
+	k.that(s.MetricsBytes >= 64<<20, "stack.metrics_bytes", "must be 64MiB or more")
+	k.that(s.LogsRetention >= 24*time.Hour, "stack.logs_retention", "must be 24h or more: logs are kept by the day")
+	k.that(s.LogsBytes >= 64<<20, "stack.logs_bytes", "must be 64MiB or more")
+}
+
+func (b *Backends) check(k *checks) {
+	endpoint := func(key string, e Endpoint) {
+		if e.URL == "" {
+			k.that(e == (Endpoint{}), key+".url", "is missing, and other keys of it are set")
+			return
+		}
+		u, err := url.Parse(e.URL)
+		k.that(err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil, key+".url",
+			"is not an http(s) URL without credentials")
+		k.that((e.Username == "") == (e.PasswordFile == ""), key, "username and password_file go together")
+		k.that((e.CertFile == "") == (e.KeyFile == ""), key, "cert_file and key_file go together")
+	}
+	endpoint("backends.prometheus", b.Prometheus)
+	endpoint("backends.elasticsearch", b.Elasticsearch.Endpoint())
+	for i := range b.Alertmanagers {
+		key := fmt.Sprintf("backends.alertmanagers[%d]", i)
+		k.that(b.Alertmanagers[i].URL != "", key+".url", "is missing")
+		endpoint(key, b.Alertmanagers[i].Endpoint())
+	}
+}
+
+func checkSLOs(k *checks, list []SLO) {
+	names := []string{}
+	for i, s := range list {
+		key := fmt.Sprintf("slos[%d]", i)
+		k.that(s.Name != "" && !slices.Contains(names, s.Name), key+".name", "must be there, and only once")
+		names = append(names, s.Name)
+		k.that(s.Service != "", key+".service", "is missing")
+		k.that(s.Objective > 0 && s.Objective < 1, key+".objective", "must be between 0 and 1, as 0.999")
+		k.that(s.Latency >= 0, key+".latency", "must not be negative")
+		k.that(s.Window >= time.Hour, key+".window", "must be 1h or more")
+	}
+}
 
 func (c *Config) checkLimits(k *checks) {
 	l := c.Limits
