@@ -1,0 +1,191 @@
+package promd
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/config"
+	"github.com/prometheus/prometheus/discovery/targetgroup"
+
+	"github.com/aictl/aictl/internal/fail"
+)
+
+// Prometheus spreads the first scrapes over a whole interval. So that a fresh
+// server has data at once, the first ones run at a short interval; the usual
+// one takes over when every target has been scraped, or after bootTimeout.
+const (
+	bootInterval = 250 * time.Millisecond
+	bootTimeout  = 3 * time.Second
+)
+
+// SetTargets replaces the targets of a job; none removes the job. It returns
+// at once, the scraper follows within a moment. A target that cannot be
+// scraped by its declaration is fail.Usage and changes nothing.
+func (s *Server) SetTargets(job string, targets []Target) error {
+	if job == "" {
+		return fail.New(fail.Usage, "a scrape job has no name")
+	}
+	if len(targets) > targetLimit {
+		return fail.New(fail.TooLarge, "scrape job %s has %d targets, more than %d", job, len(targets), targetLimit)
+	}
+	for _, t := range targets {
+		if _, err := t.parse(); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	if len(targets) == 0 {
+		delete(s.targets, job)
+	} else {
+		s.targets[job] = slices.Clone(targets)
+	}
+	s.mu.Unlock()
+	s.touch()
+	return nil
+}
+
+// touch tells the feeder that there is something new. It never waits.
+func (s *Server) touch() {
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+// feed is the only one that configures the scraper. Applying a configuration
+// looks up the host's own name, which takes seconds where DNS is broken: that
+// must hold up neither Open nor SetTargets.
+func (s *Server) feed() {
+	defer close(s.fed)
+	if s.o.ScrapeInterval > bootInterval {
+		s.boot()
+	}
+	s.configure(s.o.ScrapeInterval)
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-s.changed:
+			s.configure(s.o.ScrapeInterval)
+		}
+	}
+}
+
+// boot scrapes at the short interval until everything has been seen once.
+func (s *Server) boot() {
+	s.configure(bootInterval)
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
+	late := time.NewTimer(bootTimeout)
+	defer late.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-late.C:
+			return
+		case <-s.changed:
+			s.configure(bootInterval)
+		case <-look.C:
+			if s.scraped() {
+				return
+			}
+		}
+	}
+}
+
+// scraped reports whether every target has been scraped at least once.
+func (s *Server) scraped() bool {
+	s.mu.Lock()
+	want := 0
+	for _, targets := range s.targets {
+		want += len(targets)
+	}
+	s.mu.Unlock()
+	for _, active := range s.scrape.TargetsActive() {
+		for _, t := range active {
+			if !t.LastScrape().IsZero() {
+				want--
+			}
+		}
+	}
+	return want <= 0
+}
+
+// configure gives the scraper its jobs, the bridge its routes, and then the
+// scraper the targets.
+func (s *Server) configure(interval time.Duration) {
+	s.mu.Lock()
+	cfg, sets, table, err := s.plan(interval)
+	s.mu.Unlock()
+	if err == nil {
+		s.bridge.routes.Store(table)
+		err = s.scrape.ApplyConfig(cfg)
+	}
+	if err != nil {
+		s.logger.Error("the scrape targets were not applied", "err", err)
+		return
+	}
+	s.current.Store(cfg)
+	select {
+	case s.scrapeSets <- sets:
+	case <-s.stop:
+	}
+}
+
+// plan derives what configure applies. The caller holds mu.
+func (s *Server) plan(interval time.Duration) (*config.Config, map[string][]*targetgroup.Group, *routes, error) {
+	names := jobs(s.targets)
+	cfg, err := build(s.o, interval, s.files, names, s.logger)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	table := &routes{hosts: map[string]bool{}, targets: map[string]bridged{}}
+	for _, targets := range s.targets {
+		for _, t := range targets {
+			if u, err := t.parse(); err == nil && t.special() {
+				table.hosts[address(u)] = true
+			}
+		}
+	}
+	sets := make(map[string][]*targetgroup.Group, len(names))
+	for _, job := range names {
+		for i, t := range s.targets[job] {
+			u, err := t.parse()
+			if err != nil {
+				return nil, nil, nil, err
+			}
+			at := address(u)
+			if table.hosts[at] { // its siblings on the same address go through the bridge too
+				table.targets[at+u.EscapedPath()] = bridged{Target: t, url: u}
+			}
+			sets[job] = append(sets[job], group(fmt.Sprintf("%s/%d", job, i), t, u, table.hosts[at]))
+		}
+	}
+	return cfg, sets, table, nil
+}
+
+// setUp gives the parts what they need before they run. The scraper follows
+// in feed.
+func (s *Server) setUp(set RuleSet) error {
+	cfg, err := build(s.o, s.o.ScrapeInterval, nil, nil, s.logger)
+	if err != nil {
+		return err
+	}
+	s.current.Store(cfg)
+	if err := s.notifier.ApplyConfig(cfg); err != nil {
+		return fail.Wrap(fail.Internal, err, "configuring the notifier of the embedded Prometheus")
+	}
+	return s.Reload(set)
+}
+
+// alertmanagers is the one place that alerts go to; the address is shown by
+// the API, the way there is in this process.
+func (s *Server) alertmanagers() map[string][]*targetgroup.Group {
+	return map[string][]*targetgroup.Group{amSet: {{
+		Source:  "aictl-server",
+		Targets: []model.LabelSet{{model.AddressLabel: model.LabelValue(s.o.ExternalURL.Host)}},
+	}}}
+}
