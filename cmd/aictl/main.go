@@ -17,5 +17,5 @@ var version, commit, date = "dev", "none", "unknown"
 func main() {
 	os.Exit(cli.Main(os.Args, term.System(os.Getenv), os.Getenv, factory.Version{
 		Version: version, Commit: commit, Date: date, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
-	}))
+	}, nil))
 }

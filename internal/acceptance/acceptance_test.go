@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 	aictl := func() {
 		os.Exit(cli.Main(os.Args, term.System(os.Getenv), os.Getenv, factory.Version{
 			Version: version, Commit: "none", Date: "unknown", Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
-		}))
+		}, nil))
 	}
 	testscript.Main(m, map[string]func(){"aictl": aictl, "kubectl-aictl": aictl})
 }

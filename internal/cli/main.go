@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -14,15 +15,20 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/aictl/aictl/internal/cli/factory"
+	"github.com/aictl/aictl/internal/config"
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/output"
 	"github.com/aictl/aictl/internal/term"
 )
 
+// Direct opens the backends of a context without a control plane.
+type Direct = func(*config.Backends) http.RoundTripper
+
 // Main runs the program and returns its exit code. args[0] is the name that
 // it was called by: kubectl-aictl is the kubectl plugin.
-func Main(args []string, io *term.IO, env func(string) string, v factory.Version) int {
+func Main(args []string, io *term.IO, env func(string) string, v factory.Version, direct Direct) int {
 	f := factory.New(io, env)
+	f.Direct = direct
 	f.Version, f.Args0 = v, args[0]
 	defer term.CatchSIGPIPE()()
 	ctx, stop := interruptible(context.Background())

@@ -36,6 +36,9 @@ type Options struct {
 	Operations []op.Declaration
 	// Transport replaces the network, for the in-process handler and tests.
 	Transport http.RoundTripper
+	// Direct says that Transport is the handler of a context without a control
+	// plane: operations that need one are refused.
+	Direct bool
 	// Trace, when set, is told of every request and answer without credentials.
 	Trace func(format string, args ...any)
 	// UserAgent names the program and its version.
@@ -66,6 +69,9 @@ func New(opts Options) (*Client, error) {
 				Hint("use https:// in the context's server")
 		}
 		c.base = u
+	}
+	if opts.Direct {
+		c.base = &url.URL{Scheme: "http", Host: "direct.invalid"} // it never leaves the process
 	}
 	transport := opts.Transport
 	if transport == nil {
@@ -110,7 +116,7 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // Send implements op.Caller. Errors have codes: Unavailable when the server
 // cannot be reached, Timeout and Canceled from ctx, Refused by read-only.
 func (c *Client) Send(ctx context.Context, s *op.Spec, req *http.Request) (*http.Response, error) {
-	if c.base == nil {
+	if c.base == nil || c.opts.Direct && s.Server {
 		return nil, fail.New(fail.Unavailable, "%s needs a control plane, and this context has none", s.ID).
 			Hint("aictl up")
 	}

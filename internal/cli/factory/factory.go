@@ -13,6 +13,7 @@ import (
 
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/client"
+	"github.com/aictl/aictl/internal/config"
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/output"
 	"github.com/aictl/aictl/internal/term"
@@ -67,6 +68,9 @@ type Factory struct {
 	Views map[string]View
 	// Transport replaces the network in tests.
 	Transport http.RoundTripper
+	// Direct opens the backends of a context without a control plane: the
+	// same handler as the server's, in this process.
+	Direct func(b *config.Backends) http.RoundTripper
 
 	settings *Settings
 }
@@ -92,6 +96,9 @@ func (f *Factory) Client(t Target) (*client.Client, error) {
 	opts := client.Options{
 		Server: t.Server, Token: t.Token, ReadOnly: t.ReadOnly, Operations: api.All(),
 		Transport: f.Transport, UserAgent: "aictl/" + f.Version.Version,
+	}
+	if t.Server == "" && t.Backends != nil && f.Direct != nil {
+		opts.Transport, opts.Direct = f.Direct(t.Backends), true
 	}
 	if s, err := f.Settings(); err == nil && s.Verbose {
 		opts.Trace = func(format string, args ...any) { f.Say(format, args...) }

@@ -23,6 +23,8 @@ type Target struct {
 	ReadOnly                                   bool
 	// Withheld says why a token that exists is not sent.
 	Withheld string
+	// Backends are the systems of a context without a control plane.
+	Backends *config.Backends
 }
 
 // Settings are what flags, environment and files come to.
@@ -109,7 +111,7 @@ func (f *Factory) Settings() (*Settings, error) {
 		s.Targets = append(s.Targets, Target{
 			Name: one.Context.Value, Server: one.Server.Value, Token: one.Token.Value.Reveal(),
 			Namespace: one.Namespace.Value, Protection: one.Protection.Value, ReadOnly: one.ReadOnly.Value,
-			Withheld: one.TokenWithheld,
+			Withheld: one.TokenWithheld, Backends: one.Backends,
 		})
 	}
 	f.settings = s
