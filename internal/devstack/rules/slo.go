@@ -27,19 +27,20 @@ const (
 // SLO is a declared objective: of the calls to Service in Window, the share
 // Objective is good.
 type SLO struct {
-	Name      string        // lower case, unique: it becomes the slo label
+	Name      string        // unique: it becomes the slo label
 	Service   string        // "" or "*" is every service, each with its own budget
 	Kind      Kind          // "" is Availability
-	Objective float64       // 0.999 is three nines; between 0.5 and 1, both excluded
-	Window    time.Duration // of the budget; 0 is 30 days; at least 7 days
-	Threshold time.Duration // one of Bounds; Latency and FirstByte only
+	Objective float64       // 0.999 is three nines; between 0 and 1, both excluded
+	Window    time.Duration // of the budget; 0 is 30 days; an hour to 90 days
+	Threshold time.Duration // Latency and FirstByte only; rounded down to one of Bounds
 }
 
 // DefaultWindow is the period of a budget unless the SLO says otherwise.
 const DefaultWindow = 30 * 24 * time.Hour
 
 // Bounds are the bounds of the gateway's histograms, and so the thresholds
-// that can be counted exactly.
+// that can be counted. One in between counts as the bound below it: the
+// stricter reading, never the kinder.
 func Bounds() []time.Duration {
 	const ms = time.Millisecond
 	return []time.Duration{
@@ -58,7 +59,7 @@ func DefaultSLOs() []SLO {
 	}
 }
 
-var validName = regexp.MustCompile(`^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$`)
+var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._/-]{0,62}$`)
 
 func (s SLO) withDefaults() SLO {
 	if s.Kind == "" {
@@ -69,6 +70,10 @@ func (s SLO) withDefaults() SLO {
 	}
 	if s.Service == "*" {
 		s.Service = ""
+	}
+	bounds := Bounds()
+	if i, exact := slices.BinarySearch(bounds, s.Threshold); !exact && i > 0 {
+		s.Threshold = bounds[i-1]
 	}
 	return s
 }
@@ -81,13 +86,13 @@ func (s SLO) Validate() error {
 	}
 	switch {
 	case !validName.MatchString(s.Name):
-		return bad("the name is not made of lower-case letters, digits, - and _").Hint("name it as availability or chat-latency")
+		return bad("the name is empty, longer than 63 bytes, or not made of letters, digits, space, . _ / -").Hint("name it as availability or chat-latency")
 	case s.Service != "" && !validName.MatchString(s.Service):
 		return bad("%q is not the name of a service", s.Service).Hint("aictl services list")
-	case s.Objective <= 0.5 || s.Objective >= 1:
-		return bad("the objective %v is not between 0.5 and 1", s.Objective).Hint("write 99.9 %% as 0.999")
-	case s.Window < 7*24*time.Hour || s.Window > 90*24*time.Hour:
-		return bad("the window %s is not between 7 and 90 days", s.Window).Hint("leave it out for 30 days")
+	case !(s.Objective > 0 && s.Objective < 1): // NaN too
+		return bad("the objective %v is not between 0 and 1", s.Objective).Hint("write 99.9 %% as 0.999")
+	case s.Window < time.Hour || s.Window > 90*24*time.Hour || s.Window%time.Second != 0:
+		return bad("the window %s is not between an hour and 90 days, in whole seconds", s.Window).Hint("leave it out for 30 days")
 	}
 	switch s.Kind {
 	case Availability:
@@ -95,8 +100,8 @@ func (s SLO) Validate() error {
 			return bad("availability has no threshold").Hint("use the kind latency")
 		}
 	case Latency, FirstByte:
-		if !slices.Contains(Bounds(), s.Threshold) {
-			return bad("the threshold %s is not a bound of the histogram", s.Threshold).Hint("use one of %v", Bounds())
+		if s.Threshold < Bounds()[0] {
+			return bad("the threshold %s is below %s", s.Threshold, Bounds()[0]).Hint("use one of %v", Bounds())
 		}
 	default:
 		return bad("there is no kind %q", s.Kind).Hint("use availability, latency or first_byte")
@@ -105,11 +110,12 @@ func (s SLO) Validate() error {
 }
 
 // burn is one row of table 5-8 of the Site Reliability Workbook (Google,
-// 2018, chapter 5, "Alerting on SLOs", multiwindow, multi-burn-rate alerts):
-// an alert when the share budget of the whole error budget burns within long,
-// and is still burning in short, a twelfth of it.
+// 2018, chapter 5, "Multiwindow, Multi-Burn-Rate Alerts"): an alert when the
+// budget burns factor times as fast as it may over long, and still does over
+// short, a twelfth of it. In a window of 30 days the rows take 2, 5, 10 and
+// 10 % of the budget before they fire.
 type burn struct {
-	budget      float64
+	factor      float64
 	long, short time.Duration
 	severity    string
 	hold        time.Duration
@@ -117,10 +123,10 @@ type burn struct {
 
 func burns() []burn {
 	return []burn{
-		{0.02, time.Hour, 5 * time.Minute, "critical", 0},           // 14.4 times in 30 days
-		{0.05, 6 * time.Hour, 30 * time.Minute, "critical", 0},      // 6 times
-		{0.10, 24 * time.Hour, 2 * time.Hour, "warning", 0},         // 3 times
-		{0.10, 72 * time.Hour, 6 * time.Hour, "warning", time.Hour}, // once
+		{14.4, time.Hour, 5 * time.Minute, "critical", 0},
+		{6, 6 * time.Hour, 30 * time.Minute, "critical", 0},
+		{3, 24 * time.Hour, 2 * time.Hour, "warning", 0},
+		{1, 72 * time.Hour, 6 * time.Hour, "warning", time.Hour},
 	}
 }
 
@@ -189,11 +195,11 @@ func (s SLO) groups() []rulefmt.RuleGroup {
 }
 
 // alert makes the rule of one row. It is not ok where the budget is so large
-// that it cannot burn that fast: the share would have to be over 1.
+// that it cannot burn that fast (the share would have to be over 1), and
+// where the row looks back further than the objective's own window.
 func (s SLO) alert(b burn) (rulefmt.Rule, bool) {
-	factor := b.budget * s.Window.Hours() / b.long.Hours()
-	limit := factor * (1 - s.Objective)
-	if limit >= 1 {
+	limit := b.factor * (1 - s.Objective)
+	if limit >= 1 || b.long > s.Window {
 		return rulefmt.Rule{}, false
 	}
 	long, short := model.Duration(b.long).String(), model.Duration(b.short).String()
@@ -207,12 +213,12 @@ func (s SLO) alert(b burn) (rulefmt.Rule, bool) {
 	alert := map[string]string{"critical": "SLOBudgetBurnsFast", "warning": "SLOBudgetBurns"}[b.severity]
 	return rulefmt.Rule{
 		Alert: alert, Expr: expr, For: model.Duration(b.hold),
-		Labels: map[string]string{"severity": b.severity, "slo": s.Name, "window": long, "burn": number(factor)},
+		Labels: map[string]string{"severity": b.severity, "slo": s.Name, "window": long, "burn": number(b.factor)},
 		Annotations: map[string]string{
-			"summary": fmt.Sprintf("{{ $labels.service }} burns the error budget of %s %s times too fast", s.Name, number(factor)),
+			"summary": fmt.Sprintf("{{ $labels.service }} burns the error budget of %s %s times too fast", s.Name, number(b.factor)),
 			"description": fmt.Sprintf("Over %s and over %s, {{ $value | humanizePercentage }} of the calls to {{ $labels.service }} were bad (%s). "+
 				"The objective is %s %% in %s; at this pace %s %% of the budget goes in %s.",
-				long, short, s.meaning(), number(100*s.Objective), model.Duration(s.Window), number(100*b.budget), long),
+				long, short, s.meaning(), number(100*s.Objective), model.Duration(s.Window), number(min(100, 100*b.factor*b.long.Hours()/s.Window.Hours())), long),
 			"runbook_url": RunbookURL(alert),
 			"dashboard":   "aictl-slo?var-slo=" + s.Name + "&var-service={{ $labels.service }}",
 		},
