@@ -95,7 +95,7 @@ func (c *canvas) text(i int) rune {
 	case !c.ascii:
 		return ' '
 	}
-	return [...]rune{Blank: ' ', Axis: ' ', Band: ':', History: '*', Forecast: 'o', Anomaly: 'X'}[c.class[i]]
+	return [...]rune{Blank: ' ', Axis: ' ', Band: ':', History: '*', Forecast: 'o', Anomaly: 'X', Limit: '-', Event: ':'}[c.class[i]]
 }
 
 func abs(v int) int {

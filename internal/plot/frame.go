@@ -29,7 +29,7 @@ func frame(c *canvas, d Data, x horizontal, y scale, margin int, ascii bool) []L
 			mark = tick
 		}
 		text := runewidth.Truncate(labels[row], margin, "")
-		line := Line{{Axis, strings.Repeat(" ", margin-runewidth.StringWidth(text)) + text + mark}}
+		line := Line{{Class: Axis, Text: strings.Repeat(" ", margin-runewidth.StringWidth(text)) + text + mark}}
 		start := 0
 		for col := 1; col <= c.width; col++ {
 			if col < c.width && c.class[row*c.width+col] == c.class[row*c.width+start] {
@@ -39,14 +39,14 @@ func frame(c *canvas, d Data, x horizontal, y scale, margin int, ascii bool) []L
 			for k := start; k < col; k++ {
 				b.WriteRune(c.text(row*c.width + k))
 			}
-			line = append(line, Span{c.class[row*c.width+start], b.String()})
+			line = append(line, Span{Class: c.class[row*c.width+start], Text: b.String()})
 			start = col
 		}
 		lines = append(lines, line)
 	}
 	rule, text := timeAxis(c, d, x, flat, down)
 	pad := strings.Repeat(" ", margin)
-	return append(lines, Line{{Axis, pad + corner + rule}}, Line{{Axis, pad + " " + text}})
+	return append(lines, Line{{Class: Axis, Text: pad + corner + rule}}, Line{{Class: Axis, Text: pad + " " + text}})
 }
 
 // timeAxis gives the rule and the labels under it. A label starts at the tick

@@ -1,5 +1,6 @@
-// Package plot draws a series with its forecast on a terminal, in braille dots
-// or in plain ASCII.
+// Package plot draws on a terminal, in braille dots or in plain ASCII: a series
+// with its forecast (Draw), several series over time with marks and thresholds
+// (DrawChart), and the shape of a few values in a line (Spark).
 //
 // It promises not to lie: a missing value is a gap, the line never crosses
 // one, a mark is at most half a cell (ASCII) or half a dot (braille) from its
@@ -32,6 +33,8 @@ const (
 	History
 	Forecast
 	Anomaly
+	Limit // line of a threshold
+	Event // something that happened
 )
 
 // Point is one observation; a NaN value is a gap.
@@ -66,6 +69,8 @@ type Options struct {
 type Span struct {
 	Class Class
 	Text  string
+	// Series is the number of the curve in a chart, for its colour.
+	Series int
 }
 
 // Line is one line of the plot.
@@ -95,7 +100,7 @@ func Draw(d Data, o Options) []Line {
 	o.Width, o.Height = max(o.Width, 20), max(o.Height, 5)
 	low, high, ok := extent(d)
 	if !ok {
-		return []Line{{{Axis, "(no values to plot)"}}}
+		return []Line{{{Class: Axis, Text: "(no values to plot)"}}}
 	}
 	y := newScale(low, high, o.Height-2)
 	margin := 0
