@@ -130,6 +130,9 @@ func page(b *strings.Builder, top *cobra.Command) {
 	fmt.Fprintf(b, "# %s\n\n%s.\n", top.CommandPath(), strings.TrimSuffix(top.Short, "."))
 	if top.HasSubCommands() {
 		leaves = cli.Leaves(top)
+		if cli.Describe(top).Operation != "" { // a command that has others below it
+			leaves = append([]*cobra.Command{top}, leaves...)
+		}
 	}
 	for _, c := range leaves {
 		info := cli.Describe(c)

@@ -65,11 +65,21 @@ a reason.
 	}
 }
 
+// addTopics lists the topics in the help. One that a command is named like is
+// reached by `aictl help` alone: of two commands of one name cobra finds either.
 func addTopics(root *cobra.Command) {
+	taken := map[string]bool{}
+	for _, c := range root.Commands() {
+		taken[c.Name()] = true
+	}
 	for name, page := range topics() {
-		root.AddCommand(&cobra.Command{Use: name, Short: page[0], Long: page[0] + "\n\n" + strings.TrimRight(page[1], "\n"), Hidden: false})
+		if !taken[name] {
+			root.AddCommand(&cobra.Command{Use: name, Short: page[0], Long: topicText(page), Hidden: false})
+		}
 	}
 }
+
+func topicText(page [2]string) string { return page[0] + "\n\n" + strings.TrimRight(page[1], "\n") }
 
 // newHelp is cobra's help command with our errors.
 func newHelp(root *cobra.Command) *cobra.Command {
@@ -88,6 +98,12 @@ func newHelp(root *cobra.Command) *cobra.Command {
 			return out, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				if page, ok := topics()[args[0]]; ok {
+					_, err := fmt.Fprintln(root.OutOrStdout(), topicText(page))
+					return err
+				}
+			}
 			cmd, rest, err := root.Find(args)
 			if err != nil || len(rest) > 0 {
 				return fail.New(fail.Usage, "no help for %q", strings.Join(args, " ")).Hint("aictl help")

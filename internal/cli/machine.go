@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/cli/factory"
 	"github.com/aictl/aictl/internal/config"
 	"github.com/aictl/aictl/internal/fail"
@@ -44,19 +45,18 @@ type exitInfo struct {
 	Code fail.Code `json:"code"`
 }
 
-// Leaves lists the runnable commands of a tree in order; hidden ones and
-// groups are left out.
+// Leaves lists the runnable commands of a tree in order, also those that have
+// commands below them (aictl logs); hidden ones and mere groups are left out.
 func Leaves(root *cobra.Command) []*cobra.Command {
 	var out []*cobra.Command
 	for _, c := range root.Commands() {
 		if c.Hidden || c.IsAdditionalHelpTopicCommand() || c.Name() == "help" {
 			continue
 		}
-		if c.HasSubCommands() {
-			out = append(out, Leaves(c)...)
-			continue
+		if !c.HasSubCommands() || c.Annotations[annotationOperation] != "" {
+			out = append(out, c)
 		}
-		out = append(out, c)
+		out = append(out, Leaves(c)...)
 	}
 	return out
 }
@@ -75,7 +75,9 @@ func Describe(cmd *cobra.Command) CommandInfo {
 		s := d.Describe()
 		info.Operation, info.Shape, info.Effect, info.Server, info.Route = s.ID, d.Shape(), s.Effect, s.Server, s.Route
 		codes = s.ExitCodes()
-		info.Output = outputClass(d)
+		if info.Output = outputClass(d); handMadeOutputs[cmd.CommandPath()] != nil && handMadeOutputs[cmd.CommandPath()].Kind() == reflect.Slice {
+			info.Output = "list"
+		}
 	} else if c, ok := handMadeCodes[cmd.CommandPath()]; ok {
 		codes = append(codes, c...)
 	}
@@ -224,7 +226,10 @@ func schemaOf(cmd *cobra.Command) (commandSchema, error) {
 	out := commandSchema{Command: cmd.CommandPath()}
 	in, result := reflect.TypeFor[struct{}](), handMadeOutputs[cmd.CommandPath()]
 	if d := declarationOf(cmd); d != nil {
-		in, result, out.Stream = d.InputType(), d.OutputType(), d.Shape() == op.ShapeStream
+		in, out.Stream = d.InputType(), d.Shape() == op.ShapeStream
+		if result == nil { // a command may print a part of the answer only
+			result = d.OutputType()
+		}
 	}
 	if result == nil {
 		if cmd.HasSubCommands() {
@@ -242,8 +247,10 @@ func schemaOf(cmd *cobra.Command) (commandSchema, error) {
 }
 
 // handMadeOutputs are the output types of the commands that are no
-// operations. Those that print text have none.
+// operations, and of those that print something else than the operation's
+// answer. Those that print text have none.
 var handMadeOutputs = map[string]reflect.Type{
+	"aictl logs":            reflect.TypeFor[[]api.LogEntry](),
 	"aictl up":              reflect.TypeFor[localStatus](),
 	"aictl status":          reflect.TypeFor[localStatus](),
 	"aictl doctor":          reflect.TypeFor[[]check](),

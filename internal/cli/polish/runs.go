@@ -14,11 +14,17 @@ type Run = func(cmd *cobra.Command, in any) error
 // Runs are the hand-made commands by operation id.
 func Runs(f *factory.Factory) map[string]Run {
 	chat, predict, invoke := &chatCommand{f: f}, &predictCommand{f: f}, &invokeCommand{f: f}
+	logs := &logsCommand{f: f}
 	return map[string]Run{
 		api.ChatAsk.ID:         chat.run,
 		api.PredictForecast.ID: predict.forecast,
 		api.PredictAnomaly.ID:  predict.anomaly,
 		api.ServicesInvoke.ID:  invoke.run,
+		api.LogsSearch.ID:      logs.run,
+		api.LogsHistogram.ID:   logs.histogram,
+		api.LogsDiff.ID:        logs.diff,
+		api.LogsFields.ID:      windowed(f, api.LogsFields, func(in *api.LogFieldsInput) *api.LogFilter { return &in.LogFilter }),
+		api.LogsPatterns.ID:    windowed(f, api.LogsPatterns, func(in *api.LogPatternsInput) *api.LogFilter { return &in.LogFilter }),
 		api.AuditLog.ID:        func(cmd *cobra.Command, in any) error { return auditLog(f, cmd, in) },
 		api.AuditExport.ID:     func(cmd *cobra.Command, in any) error { return auditExport(f, cmd, in) },
 		api.AuditVerify.ID:     func(cmd *cobra.Command, in any) error { return auditVerify(f, cmd, in) },
@@ -33,6 +39,11 @@ var Flags = map[string]func(*factory.Factory, *cobra.Command){
 	api.ServicesInvoke.ID: func(_ *factory.Factory, cmd *cobra.Command) {
 		cmd.Flags().Bool("stream", false, "receive the answer in parts")
 	},
+	api.LogsSearch.ID:    logsFlags,
+	api.LogsHistogram.ID: windowFlags,
+	api.LogsFields.ID:    windowFlags,
+	api.LogsPatterns.ID:  windowFlags,
+	api.LogsDiff.ID:      diffFlags,
 	api.AuditVerify.ID: func(_ *factory.Factory, cmd *cobra.Command) {
 		cmd.Flags().String("file", "", "check an export in place of the server's record; - is standard input")
 	},

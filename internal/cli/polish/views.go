@@ -109,6 +109,7 @@ func Views() map[string]factory.View {
 			col("source", func(m api.PredictModel) string { return m.Source }),
 		},
 	})
+	logViews(views)
 	views[api.ProvidersTest.ID] = providerReports
 	views[api.ServicesDescribe.ID] = serviceDetail
 	views[api.SessionsShow.ID] = sessionDetail
