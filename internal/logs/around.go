@@ -27,12 +27,12 @@ const (
 // are no match are marked Around; those that stand together have one Group,
 // numbered from 1, and two groups that touch are one. matches are in order.
 func Around(ctx context.Context, store Store, q Query, matches []api.LogEntry, before, after int) ([]api.LogEntry, error) {
-	windows := make([][]api.LogEntry, len(matches))
+	windows := make([]surrounding, len(matches))
 	work, wctx := errgroup.WithContext(ctx)
 	work.SetLimit(aroundJobs)
 	for i := range matches {
 		if i < len(matches)-maxArounds {
-			windows[i] = matches[i : i+1]
+			windows[i].entries = matches[i : i+1]
 			continue
 		}
 		work.Go(func() (err error) {
@@ -51,34 +51,42 @@ func Around(ctx context.Context, store Store, q Query, matches []api.LogEntry, b
 	return join(windows, func(e *api.LogEntry) bool { return matched[e.ID] || fits(e) }), nil
 }
 
-// neighbours gives the match between the lines around it.
-func neighbours(ctx context.Context, store Store, m api.LogEntry, before, after int) ([]api.LogEntry, error) {
+// surrounding is a match between the lines around it.
+type surrounding struct {
+	entries []api.LogEntry
+	// previous is the id of the line before the first; "" where there is none
+	// or it is not known.
+	previous string
+}
+
+// neighbours asks for the lines around a match.
+func neighbours(ctx context.Context, store Store, m api.LogEntry, before, after int) (surrounding, error) {
 	same := Query{}
 	if m.Service != "" {
 		same.Services = []string{m.Service}
 	}
-	var out []api.LogEntry
-	if before > 0 {
-		q := same
-		// Stores keep milliseconds at least: the match itself is inside.
-		q.To, q.Newest, q.Limit = m.Time.Truncate(time.Millisecond).Add(time.Millisecond), true, before+1+sameInstant
-		r, err := store.Search(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		out = pick(r.Entries, m, -1)
-		out = out[max(0, len(out)-before):]
+	var out surrounding
+	q := same
+	// Stores keep milliseconds at least: the match itself is inside. One line
+	// more tells whether another group ends right before this one.
+	q.To, q.Newest, q.Limit = m.Time.Truncate(time.Millisecond).Add(time.Millisecond), true, before+2+sameInstant
+	r, err := store.Search(ctx, q)
+	if err != nil {
+		return out, err
 	}
-	out = append(slices.Clone(out), m)
+	earlier := pick(r.Entries, m, -1)
+	if at := len(earlier) - before; at > 0 {
+		out.previous, earlier = earlier[at-1].ID, earlier[at:]
+	}
+	out.entries = append(slices.Clone(earlier), m)
 	if after > 0 {
-		q := same
+		q = same
 		q.From, q.Limit = m.Time, after+1+sameInstant
-		r, err := store.Search(ctx, q)
-		if err != nil {
-			return nil, err
+		if r, err = store.Search(ctx, q); err != nil {
+			return out, err
 		}
-		rest := pick(r.Entries, m, 1)
-		out = append(out, rest[:min(after, len(rest))]...)
+		later := pick(r.Entries, m, 1)
+		out.entries = append(out.entries, later[:min(after, len(later))]...)
 	}
 	return out, nil
 }
@@ -96,33 +104,39 @@ func pick(entries []api.LogEntry, m api.LogEntry, side int) []api.LogEntry {
 	return out
 }
 
-// join merges windows that share an entry of the same service into groups,
-// each entry once, and puts the groups in the order of their first entries.
-func join(windows [][]api.LogEntry, match func(*api.LogEntry) bool) []api.LogEntry {
-	owner := map[string]int{} // entry to group
-	groups := map[int][]api.LogEntry{}
-	for i, w := range windows {
-		into := i
-		for _, e := range w {
-			if g, ok := owner[e.ID]; ok && e.ID != "" {
-				into = min(into, g)
-			}
+// join merges windows that share a line or touch into groups, each line once,
+// and puts the groups in the order of their first lines.
+func join(windows []surrounding, match func(*api.LogEntry) bool) []api.LogEntry {
+	parent := make([]int, len(windows)) // disjoint sets of windows
+	root := func(i int) int {
+		for parent[i] != i {
+			parent[i] = parent[parent[i]]
+			i = parent[i]
 		}
-		for _, e := range w {
-			g, known := owner[e.ID]
-			switch {
-			case known && e.ID != "" && g == into:
-				continue
-			case known && e.ID != "": // another group touches: it comes over whole
-				for _, moved := range groups[g] {
-					owner[moved.ID] = into
-				}
-				groups[into] = append(groups[into], groups[g]...)
-				delete(groups, g)
-				continue
+		return i
+	}
+	owner := map[string]int{} // entry to window
+	for i, w := range windows {
+		parent[i] = i
+		for _, e := range w.entries {
+			if j, known := owner[e.ID]; known && e.ID != "" {
+				parent[root(j)] = root(i)
 			}
-			owner[e.ID] = into
-			groups[into] = append(groups[into], e)
+			owner[e.ID] = i
+		}
+	}
+	groups, taken := map[int][]api.LogEntry{}, map[string]bool{}
+	for i, w := range windows {
+		if j, known := owner[w.previous]; known && w.previous != "" {
+			parent[root(j)] = root(i)
+		}
+	}
+	for i, w := range windows {
+		for _, e := range w.entries {
+			if e.ID == "" || !taken[e.ID] {
+				taken[e.ID] = true
+				groups[root(i)] = append(groups[root(i)], e)
+			}
 		}
 	}
 	list := make([][]api.LogEntry, 0, len(groups))
