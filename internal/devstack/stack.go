@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/aictl/aictl/internal/devstack/alertd"
+	"github.com/aictl/aictl/internal/devstack/disk"
 	"github.com/aictl/aictl/internal/devstack/promd"
 	"github.com/aictl/aictl/internal/devstack/rules"
 	"github.com/aictl/aictl/internal/fail"
@@ -71,7 +72,7 @@ func Open(ctx context.Context, o Options) (_ *Stack, err error) {
 		return nil, errors.Join(fail.Wrap(fail.Canceled, err, "starting the embedded stack"), s.Close())
 	}
 	reg := prometheus.NewRegistry()
-	reg.MustRegister(newDisk(o.DataDir))
+	reg.MustRegister(disk.NewCollector(o.DataDir))
 	s.prom, err = promd.Open(promd.Options{
 		Dir: filepath.Join(o.DataDir, "prometheus"), Logger: o.Logger.With("engine", "prometheus"),
 		ExternalURL: base, Prefix: PrometheusPath, Retention: o.Retention, RetentionBytes: o.RetentionBytes,

@@ -86,6 +86,9 @@ func Open(o Options, set RuleSet) (*Server, error) {
 		return nil, fail.Wrap(fail.Failed, err, "making the directory of the embedded Prometheus").
 			Hint("check the permissions of --data-dir")
 	}
+	if err := roomToStart(o.Dir); err != nil {
+		return nil, err
+	}
 	s := &Server{
 		o: o, logger: o.Logger, born: time.Now().UTC(), guard: guard.Group{Logger: o.Logger},
 		stats: tsdb.NewDBStats(), targets: map[string][]Target{}, parser: parser.NewParser(parser.Options{}),
@@ -99,7 +102,7 @@ func Open(o Options, set RuleSet) (*Server, error) {
 	}
 	s.db = db
 	if err := s.assemble(set); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, s.closeStore())
 	}
 	s.start()
 	return s, nil
@@ -166,6 +169,7 @@ func (s *Server) start() {
 	})
 	s.guard.Go("notifier", func() { s.notifier.Run(s.notifySets) })
 	s.guard.Go("rules", s.rules.Run)
+	s.guard.Go("head chunks", s.keepMapping)
 	s.guard.Go("scrape targets", s.feed)
 	s.notifySets <- s.alertmanagers()
 	s.ready.Store(true)
@@ -196,8 +200,9 @@ func (s *Server) Close() error {
 		s.scrape.Stop()
 		s.rules.Stop()
 		s.notifier.Stop()
-		s.closeErr = errors.Join(s.bridge.close(), s.engine.Close(), s.db.Close())
+		err := errors.Join(s.bridge.close(), s.engine.Close())
 		s.guard.Wait()
+		s.closeErr = errors.Join(err, s.closeStore())
 	})
 	return s.closeErr
 }

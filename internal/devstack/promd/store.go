@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/prometheus/tsdb/chunks"
 	"github.com/prometheus/prometheus/util/compression"
 
+	"github.com/aictl/aictl/internal/devstack/disk"
 	"github.com/aictl/aictl/internal/fail"
 )
 
@@ -28,7 +29,70 @@ func tsdbOptions(o Options) *tsdb.Options {
 	t.HeadChunksWriteBufferSize = chunks.MinWriteBufferSize * 4
 	t.HeadChunksWriteQueueSize = 0
 	t.EnableMemorySnapshotOnShutdown = true // a clean restart replays nothing
+	t.BlockReloadInterval = never           // see mapHead
 	return t
+}
+
+// The engine panics when a chunk of its head cannot be written to a file
+// (tsdb.handleChunkWriteError), and it writes them in a goroutine of its own
+// once per block-reload interval, where nobody can recover: a full disk would
+// end the control plane. So the interval is put out of reach, and the same
+// work is done by mapHead, in a goroutine of ours, while the disk has room.
+// Blocks are also reloaded, and old ones deleted, after every compaction.
+const (
+	never    = 100 * 365 * 24 * time.Hour
+	mapEvery = time.Minute
+	reserve  = 64 << 20 // bytes that stay free
+)
+
+// mapHead moves complete chunks from memory to files, where there is room.
+// Without room they stay in memory: some 1.5 bytes a sample.
+func (s *Server) mapHead() {
+	if !disk.Room(s.o.Dir, reserve) {
+		s.logger.Warn("the disk is full: metrics are kept in memory", "dir", s.o.Dir)
+		return
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			s.logger.Error("metrics could not be written and stay in memory", "dir", s.o.Dir, "err", p)
+		}
+	}()
+	s.db.ForceHeadMMap()
+}
+
+// keepMapping runs mapHead until Close.
+func (s *Server) keepMapping() {
+	tick := time.NewTicker(mapEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-tick.C:
+			s.mapHead()
+		}
+	}
+}
+
+// closeStore closes the store; its panic on a full disk becomes an error. The
+// write-ahead log has everything that the chunks would have.
+func (s *Server) closeStore() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fail.New(fail.Unavailable, "closing the metrics in %s: %v", s.o.Dir, p)
+		}
+	}()
+	return s.db.Close()
+}
+
+// roomToStart refuses a disk without the room that replaying the log needs:
+// it writes chunks too, where no panic can be caught.
+func roomToStart(dir string) error {
+	if disk.Room(dir, reserve) {
+		return nil
+	}
+	return fail.New(fail.Unavailable, "the disk of %s has less than 64 MiB free: the embedded Prometheus does not start", dir).
+		Hint("free space on the disk of --data-dir and restart")
 }
 
 // openError says what a directory that cannot be opened suffers from.

@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-package devstack
+package disk
 
 import "syscall"
 
