@@ -109,7 +109,13 @@ func globalFlags(root *cobra.Command, f *factory.Factory) {
 		}
 	}
 	for name, c := range map[string]completion{
-		"output":  fixed(output.Kinds()...),
+		"output": func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+			kinds := output.Kinds()
+			if polish.Draws(cmd) {
+				kinds = append(kinds, string(output.Graph))
+			}
+			return kinds, cobra.ShellCompDirectiveNoFileComp
+		},
 		"dry-run": fixed("client", "server"),
 		"context": func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return f.ContextNames(), cobra.ShellCompDirectiveNoFileComp
@@ -125,6 +131,7 @@ func globalFlags(root *cobra.Command, f *factory.Factory) {
 		if f.Offline(cmd.Annotations) {
 			return nil
 		}
+		f.Graph = polish.Draws(cmd)
 		s, err := f.Settings()
 		if err != nil {
 			return err

@@ -34,6 +34,8 @@ const (
 	Raw      Kind = "raw"
 	JSONPath Kind = "jsonpath"
 	Template Kind = "go-template"
+	// Graph is a plot: only commands that can draw take it (Options.Graph).
+	Graph Kind = "graph"
 )
 
 // Format is a parsed -o value. The zero value is the table.
@@ -99,8 +101,10 @@ func (f Format) String() string {
 // streams are lines of JSON.
 func (f Format) Machine() bool { return f.Kind == JSON || f.Kind == JSONL || f.Kind == YAML }
 
-// Human says that the format is for people: table or wide.
-func (f Format) Human() bool { return f.Kind == "" || f.Kind == Table || f.Kind == Wide }
+// Human says that the format is for people: table, wide or graph.
+func (f Format) Human() bool {
+	return f.Kind == "" || f.Kind == Table || f.Kind == Wide || f.Kind == Graph
+}
 
 // nearest is the candidate within an edit distance of two and half the word, or one that the
 // word begins; "" without one.

@@ -25,6 +25,8 @@ type Options struct {
 	Zone *time.Location
 	// NoHeaders leaves the heads of tables and CSV out.
 	NoHeaders bool
+	// Graph permits -o graph: the command can draw.
+	Graph bool
 }
 
 // FromIO fills the options from the streams of the run.
@@ -56,6 +58,10 @@ func New(o Options) (*Printer, error) {
 	f, err := Parse(o.Output)
 	if err != nil {
 		return nil, err
+	}
+	if f.Kind == Graph && !o.Graph {
+		return nil, fail.New(fail.Usage, "-o graph is for what can be drawn: metrics range, metrics plot, predict forecast, predict anomaly").
+			Hint("-o table")
 	}
 	p := &Printer{format: f, out: o.Out, tty: o.TTY, noHeaders: o.NoHeaders}
 	now := time.Now

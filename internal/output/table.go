@@ -59,7 +59,7 @@ func List[T any](p *Printer, view View[T], items []T) error {
 func ListDoc[T any](p *Printer, view View[T], doc any, items []T) error {
 	if p.expr == nil {
 		switch p.format.Kind {
-		case "", Table, Wide:
+		case "", Table, Wide, Graph:
 			return p.write(p.layout(view.grid(items, p.env, p.format.Kind == Wide)))
 		case CSV:
 			return p.writeCSV(view.grid(items, p.env, true))
@@ -81,7 +81,7 @@ func ListDoc[T any](p *Printer, view View[T], doc any, items []T) error {
 func One[T any](p *Printer, view View[T], item T) error {
 	if p.expr == nil {
 		switch p.format.Kind {
-		case "", Table, Wide:
+		case "", Table, Wide, Graph:
 			g := view.grid([]T{item}, p.env, true)
 			pairs := make([][2]cell, len(g.heads))
 			for i := range g.heads {

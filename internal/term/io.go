@@ -21,6 +21,9 @@ import (
 // DefaultWidth is the width in columns where no terminal says otherwise.
 const DefaultWidth = 80
 
+// DefaultHeight is the height in lines where no terminal says otherwise.
+const DefaultHeight = 24
+
 // IO is the set of streams of one run, with the facts about them. It is made
 // once, by System or Test, and then only read; DisableColor is for start-up.
 type IO struct {
@@ -33,6 +36,8 @@ type IO struct {
 	StderrTTY bool
 	// Width is the width of the terminal in columns, DefaultWidth without one.
 	Width int
+	// Height is that in lines; 0 is DefaultHeight.
+	Height int
 	// ColorEnabled says that Out may carry colour.
 	ColorEnabled bool
 	// ErrColorEnabled says that Err may carry colour. It needs a terminal on
@@ -68,8 +73,8 @@ func System(env func(string) string) *IO {
 		},
 	}
 	if t.StdoutTTY {
-		if w, _, err := xterm.GetSize(int(os.Stdout.Fd())); err == nil && w > 0 {
-			t.Width = w
+		if w, h, err := xterm.GetSize(int(os.Stdout.Fd())); err == nil && w > 0 {
+			t.Width, t.Height = w, h
 		}
 	}
 	if w, err := strconv.Atoi(env("COLUMNS")); err == nil && w > 0 && t.StdoutTTY {

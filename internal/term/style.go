@@ -15,12 +15,18 @@ const (
 	Bad          // failed, firing
 	Accent       // what one can type or click
 	Header       // column heads
+	// Hue1 to Hue4 tell curves apart and mean nothing; letters do so too.
+	Hue1
+	Hue2
+	Hue3
+	Hue4
 )
 
 // sgr holds the Select Graphic Rendition of each style (ECMA-48 §8.3.117):
 // only the 16 colours, which follow the person's palette.
 var sgr = [...]string{
 	Plain: "", Bold: "1", Muted: "2", OK: "32", Warn: "33", Bad: "31", Accent: "36", Header: "1",
+	Hue1: "36", Hue2: "35", Hue3: "34", Hue4: "33",
 }
 
 // Styles applies styles where colour is on. The zero value writes plain text.

@@ -72,6 +72,9 @@ type Factory struct {
 	// same handler as the server's, in this process.
 	Direct func(b *config.Backends) http.RoundTripper
 
+	// Graph says that the command in hand can draw: it takes -o graph.
+	Graph bool
+
 	settings *Settings
 }
 
@@ -87,7 +90,7 @@ func (f *Factory) Printer() (*output.Printer, error) {
 		return nil, err
 	}
 	opts := output.FromIO(f.IO, s.Output, f.Flags.JQ)
-	opts.Now = f.Now
+	opts.Now, opts.Graph = f.Now, f.Graph
 	return output.New(opts)
 }
 

@@ -1,6 +1,8 @@
 package polish
 
 import (
+	"maps"
+
 	"github.com/spf13/cobra"
 
 	"github.com/aictl/aictl/internal/api"
@@ -15,7 +17,7 @@ type Run = func(cmd *cobra.Command, in any) error
 func Runs(f *factory.Factory) map[string]Run {
 	chat, predict, invoke := &chatCommand{f: f}, &predictCommand{f: f}, &invokeCommand{f: f}
 	logs := &logsCommand{f: f}
-	return map[string]Run{
+	runs := map[string]Run{
 		api.ChatAsk.ID:         chat.run,
 		api.PredictForecast.ID: predict.forecast,
 		api.PredictAnomaly.ID:  predict.anomaly,
@@ -29,6 +31,8 @@ func Runs(f *factory.Factory) map[string]Run {
 		api.AuditExport.ID:     func(cmd *cobra.Command, in any) error { return auditExport(f, cmd, in) },
 		api.AuditVerify.ID:     func(cmd *cobra.Command, in any) error { return auditVerify(f, cmd, in) },
 	}
+	maps.Copy(runs, metricsRuns(f))
+	return runs
 }
 
 // Flags add what the declarations cannot say: flags of the terminal's side.
@@ -39,6 +43,10 @@ var Flags = map[string]func(*factory.Factory, *cobra.Command){
 	api.ServicesInvoke.ID: func(_ *factory.Factory, cmd *cobra.Command) {
 		cmd.Flags().Bool("stream", false, "receive the answer in parts")
 	},
+	api.MetricsQuery.ID:  metricsQueryFlags,
+	api.MetricsRange.ID:  metricsDrawFlags,
+	api.MetricsPlot.ID:   metricsDrawFlags,
+	api.MetricsLabels.ID: metricsSpanFlags,
 	api.LogsSearch.ID:    logsFlags,
 	api.LogsHistogram.ID: windowFlags,
 	api.LogsFields.ID:    windowFlags,
