@@ -78,6 +78,16 @@ var rules = []rule{
 		why: "the domain of metrics knows no backend: its adapter is below it",
 	},
 	{
+		from: ours("*"), not: ours("internal/devstack*", "internal/logs/embedded", "test/*"),
+		deny:   []string{"github.com/prometheus/prometheus*", "github.com/prometheus/alertmanager*", "github.com/VictoriaMetrics/*"},
+		except: []string{"github.com/prometheus/alertmanager/pkg/labels"},
+		why:    "the engines are embedded in two places; everybody else speaks to their APIs (Alertmanager's matchers are a vocabulary of their own)",
+	},
+	{
+		from: ours("internal/devstack/*"), deny: ours("internal/devstack", "internal/ops", "internal/platform", "internal/ai*", "internal/api", "internal/store*"),
+		why: "an embedded engine knows nothing of who mounts it",
+	},
+	{
 		from: ours("internal/ai*"), deny: ours("internal/store*", "internal/authn", "internal/authz", "internal/audit", "internal/cli*"),
 		why: "a service knows neither where state lives nor who calls it",
 	},
