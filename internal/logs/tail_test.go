@@ -376,11 +376,11 @@ func newChaos(seed uint64, n int, late time.Duration) (*chaos, []string) {
 
 func TestTailModel(t *testing.T) {
 	const late = 30 * time.Second
-	for seed := range uint64(12) {
+	for seed := range uint64(6) {
 		for _, hold := range []time.Duration{0, late} {
 			t.Run(fmt.Sprintf("seed %d hold %s", seed, hold), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					s, want := newChaos(seed, 6000, late)
+					s, want := newChaos(seed, 3000, late)
 					// The first call of a tail without a cursor must succeed.
 					for {
 						if _, err := s.Next(t.Context(), logs.Query{}, nil); err == nil {
@@ -440,10 +440,10 @@ func checkOrder(t *testing.T, got []api.LogEvent, strict bool) {
 // TestTailResumes kills a tail at arbitrary events and resumes it from the
 // last cursor that its consumer kept.
 func TestTailResumes(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range uint64(5) {
 		for _, hold := range []time.Duration{0, 10 * time.Second} {
 			synctest.Test(t, func(t *testing.T) {
-				s, want := newChaos(seed, 3000, 10*time.Second)
+				s, want := newChaos(seed, 1500, 10*time.Second)
 				rnd := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // a reproducible test
 				unique, doubles, cursor := map[string]bool{}, 0, ""
 				for range 12 {
@@ -501,7 +501,7 @@ func TestTailRefusesTheCursorOfAnotherQuery(t *testing.T) {
 
 // TestTailMemory follows many more entries than the bounds hold.
 func TestTailMemory(t *testing.T) {
-	g := &generator{total: 300_000, batch: 1000}
+	g := &generator{total: 60_000, batch: 1000}
 	n := 0
 	var base, after runtime.MemStats
 	runtime.GC()
