@@ -303,3 +303,17 @@ func BenchmarkMatch(b *testing.B) {
 		}
 	}
 }
+
+func TestFinder(t *testing.T) {
+	entry := &api.LogEntry{
+		Service: "chat", Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Fields: json.RawMessage(`{"http":{"response":{"status_code":503}},"tags":["a","b"],"ok":false,"n":null}`),
+	}
+	for field, want := range map[string]string{
+		"service": "chat", "time": "2026-01-02T03:04:05Z", "http.status": "503", "tags": "a", "ok": "false", "n": "", "gone": "",
+	} {
+		got, ok := where.NewFinder(field).Append([]byte("> "), entry)
+		require.Equal(t, "> "+want, string(got), field)
+		require.Equal(t, want != "", ok, field)
+	}
+}
