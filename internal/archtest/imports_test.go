@@ -74,6 +74,15 @@ var rules = []rule{
 		why: "dependencies point inward: only the wiring knows the wiring",
 	},
 	{
+		from: ours("internal/logs"), deny: append(ours("*"), "net/http"), except: ours("internal/api", "internal/fail", "internal/logs/where"),
+		why: "the domain of logs knows no store: its adapters are below it, and the command line links it",
+	},
+	{
+		from: ours("internal/cli*", "tui*", "internal/client", "cmd/aictl"),
+		deny: ours("internal/logs/embedded*", "internal/logs/elastic*", "internal/logs/pattern", "internal/logs/compare"),
+		why:  "a face asks the operations; of the logs it has the order, the cursor and the language only",
+	},
+	{
 		from: ours("internal/metrics"), deny: append(ours("*"), "net/http", "github.com/prometheus/*"), except: ours("internal/api", "internal/op", "internal/fail"),
 		why: "the domain of metrics knows no backend: its adapter is below it",
 	},
