@@ -43,14 +43,12 @@ type MetricSeries struct {
 // MetricInstant is the answer of an instant query.
 type MetricInstant struct {
 	Query string    `json:"query"`
-	Type  string    `json:"type" jsonschema:"vector, matrix, scalar or string"`
+	Type  string    `json:"type" jsonschema:"vector, matrix or scalar"`
 	Time  time.Time `json:"time" jsonschema:"the moment of the evaluation"`
 	// Series hold a sample each in a vector and a scalar, several in a matrix.
-	Series []MetricSeries `json:"series"`
-	// Text is the value of a string.
-	Text     string   `json:"text,omitempty"`
-	Warnings []string `json:"warnings"`
-	Infos    []string `json:"infos"`
+	Series   []MetricSeries `json:"series"`
+	Warnings []string       `json:"warnings"`
+	Infos    []string       `json:"infos"`
 }
 
 // MetricRange is the answer of a range query.

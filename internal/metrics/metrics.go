@@ -77,9 +77,8 @@ type Selection struct {
 
 // Result is the answer of a query.
 type Result struct {
-	Type            string // vector, matrix, scalar, string
+	Type            string // vector, matrix, scalar
 	Series          []api.MetricSeries
-	Text            string // of a string
 	Warnings, Infos []string
 }
 

@@ -75,7 +75,7 @@ func topQuery(ctx context.Context, q Querier, query string, now time.Time) (stri
 		if r, err = q.Instant(ctx, query, now); err != nil {
 			return query, r, err
 		}
-		if r.Type == "matrix" || r.Type == "string" {
+		if r.Type == "matrix" {
 			return query, r, fail.New(fail.Usage, "the expression gives a %s, and only an instant vector can be ranked", r.Type).
 				Hint("put a function around it, as in rate(…) or max_over_time(…)")
 		}

@@ -22,7 +22,7 @@ func UnitOf(name string) Unit {
 	for _, u := range []string{"bytes", "seconds", "ratio"} {
 		if strings.HasSuffix(base, "_"+u) {
 			// A moment is not a length of time.
-			if u == "seconds" && strings.HasSuffix(base, "timestamp_seconds") {
+			if u == "seconds" && (strings.HasSuffix(base, "timestamp_seconds") || strings.HasSuffix(base, "start_time_seconds")) {
 				return Unit{"timestamp"}
 			}
 			return Unit{u}

@@ -68,7 +68,7 @@ func metricsQuery(ctx context.Context, d Deps, in api.MetricQueryInput) (api.Met
 		return api.MetricInstant{}, err
 	}
 	return api.MetricInstant{
-		Query: in.Query, Type: r.Type, Time: at.UTC(), Series: r.Series, Text: r.Text,
+		Query: in.Query, Type: r.Type, Time: at.UTC(), Series: r.Series,
 		Warnings: list(r.Warnings), Infos: list(r.Infos),
 	}, nil
 }

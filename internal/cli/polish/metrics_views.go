@@ -11,7 +11,6 @@ import (
 	"github.com/aictl/aictl/internal/metrics"
 	"github.com/aictl/aictl/internal/output"
 	"github.com/aictl/aictl/internal/plot"
-	"github.com/aictl/aictl/internal/term"
 )
 
 // metricRow is one sample with its series.
@@ -101,10 +100,6 @@ func (c *metricsCommand) showInstant(p *output.Printer, out any) error {
 	defer func() { c.notes(r.Warnings, r.Infos) }()
 	if p.Format().Kind == output.JSONL {
 		return p.Print(r.Series)
-	}
-	if r.Type == "string" && p.Human() {
-		_, err := fmt.Fprintln(p.Out(), term.Safe(r.Text))
-		return err
 	}
 	rows := rowsOf(r.Series)
 	if p.Human() && len(rows) == 0 {

@@ -64,7 +64,7 @@ func (w *wire) certificate(err error) error {
 		unknown  x509.UnknownAuthorityError
 		invalid  x509.CertificateInvalidError
 		hostname x509.HostnameError
-		alert    tls.AlertError
+		remote   *net.OpError
 		record   tls.RecordHeaderError
 	)
 	look := fmt.Sprintf("openssl s_client -connect %s </dev/null | openssl x509 -noout -subject -issuer -dates", hostPort(w.base))
@@ -93,7 +93,7 @@ func (w *wire) certificate(err error) error {
 			Hint("name its authority's certificate as the CA file, or look at it: %s", look)
 	case errors.As(err, &invalid):
 		return fail.Wrap(fail.Unavailable, err, "the certificate of %s is not valid", w.at()).Hint("%s", look)
-	case errors.As(err, &alert):
+	case errors.As(err, &remote) && remote.Op == "remote error": // a TLS alert of the other side
 		return fail.Wrap(fail.Auth, err, "%s refuses our client certificate, or wants one", w.at()).
 			Hint("check the client certificate and its key: expired, or of another authority?")
 	case errors.As(err, &record):

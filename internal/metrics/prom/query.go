@@ -65,8 +65,6 @@ func (c *Client) result(ctx context.Context, v model.Value, warnings v1.Warnings
 	case *model.Scalar:
 		r.Type = "scalar"
 		r.Series = append(r.Series, api.MetricSeries{Labels: map[string]string{}, Samples: []api.MetricSample{sample(v.Timestamp, v.Value, nil)}})
-	case *model.String:
-		r.Type, r.Text = "string", v.Value
 	default:
 		return r, fail.New(fail.Unavailable, "%s answered without a result that is known here", c.wire.at()).Hint(wrongURL)
 	}
@@ -120,6 +118,9 @@ func (w *wire) foreignError(ctx context.Context, err error) error {
 	}
 	var e *v1.Error
 	if errors.As(err, &e) {
+		if strings.Contains(e.Msg, `value type "string"`) { // v1 does not decode strings
+			return fail.New(fail.Usage, "the expression is a string and has no value").Hint("aictl metrics query up")
+		}
 		return fail.New(fail.Unavailable, "%s answered in a form that is not the Prometheus API's: %s", w.at(), clip(e.Msg, 200)).
 			Hint("try again; if it stays so, curl %s/api/v1/status/buildinfo", w.base)
 	}
