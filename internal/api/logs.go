@@ -226,11 +226,13 @@ var (
 			"30 s late, and later ones say so. It begins with the last 10 entries, or where --since says. A store\n" +
 			"that is away is asked again, and a gap is said aloud. With --cursor FILE the next run goes on where this\n" +
 			"one stopped: at least once, with the id to tell doubles.\n\n" +
+			"--stdin reads a pipe of JSON, logfmt or plain lines in place of the store, with the same filters.\n\n" +
 			"A word that is also a command below (patterns, diff, ...) is searched for after --: aictl logs -- diff.",
 		Examples: []op.Example{
 			{Command: "aictl logs", Note: "the newest 100 entries of the last hour"},
 			{Command: "aictl logs timeout --service chat --level warn --since 2h", Note: "a word, in one service's warnings and worse"},
 			{Command: "aictl logs --where 'http.status >= 500 && duration > 200ms' -C 2", Note: "slow failures, with the lines around each"},
+			{Command: "cat app.log | aictl logs --stdin --level warn", Note: "a pipe through the same filters"},
 			{Command: "aictl logs --since 15m -o json --jq '.[].message'", Note: "the messages alone"},
 		},
 	}}

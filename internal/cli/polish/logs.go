@@ -35,6 +35,7 @@ func windowFlags(_ *factory.Factory, cmd *cobra.Command) {
 func logsFlags(f *factory.Factory, cmd *cobra.Command) {
 	windowFlags(f, cmd)
 	cmd.Flags().BoolP("follow", "f", false, "follow: show what comes, and lose nothing")
+	cmd.Flags().Bool("stdin", false, "read a pipe in place of the store: JSON, logfmt or plain text")
 	cmd.Flags().String("cursor", "", "with -f, keep the place in this file and go on from it")
 	cmd.Flags().String("hold", "", "with -f, wait this long for late entries, so that all are in order (30s)")
 	cmd.Flags().StringSlice("columns", nil, "show these columns: time, level, service, message, trace, or any field")
@@ -73,7 +74,7 @@ func windowed[In any](f *factory.Factory, d op.Declaration, filter func(*In) *ap
 	}
 }
 
-// run is `aictl logs`: it follows, or searches.
+// run is `aictl logs`: it reads a pipe, follows, or searches.
 func (c *logsCommand) run(cmd *cobra.Command, in any) error {
 	q := in.(*api.LogSearchInput) //nolint:forcetypeassert // the declaration says so
 	if err := logWindow(c.f, cmd, &q.LogFilter); err != nil {
@@ -85,6 +86,9 @@ func (c *logsCommand) run(cmd *cobra.Command, in any) error {
 	columns, err := cmd.Flags().GetStringSlice("columns")
 	if err != nil {
 		return err
+	}
+	if on, err := cmd.Flags().GetBool("stdin"); err == nil && on {
+		return c.stdin(cmd, q, columns)
 	}
 	if on, err := cmd.Flags().GetBool("follow"); err == nil && on {
 		return c.follow(cmd, q, columns)

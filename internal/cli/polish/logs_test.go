@@ -377,6 +377,36 @@ func TestLogsFollowOverCutConnections(t *testing.T) {
 	require.Greater(t, calls, 3)
 }
 
+func TestLogsStdin(t *testing.T) {
+	input := `{"@timestamp":"2026-03-01T11:51:00Z","log.level":"warn","service.name":"chat","message":"slow \u001b[31m"}
+{"@timestamp":"2026-03-01T11:52:00Z","log.level":"info","service.name":"chat","message":"fine"}
+`
+	for _, c := range []struct{ name, args, want string }{
+		{"people", "--level warn", "slow ^[[31m"},
+		{"raw", "--level warn -o raw", `"message":"slow \u001b[31m"`},
+		{"jsonl", "--level warn -o jsonl", `"type":"result"`},
+		{"words", "FINE", "fine"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDesk(t)
+			d.io.In = strings.NewReader(input)
+			require.NoError(t, d.run(t.Context(), append([]string{"logs", "--stdin"}, strings.Fields(c.args)...)...))
+			require.Contains(t, d.out.String(), c.want)
+			require.NotContains(t, d.out.String(), "\x1b")
+			require.Equal(t, strings.Contains(c.args, "FINE"), strings.Contains(d.out.String(), "fine"))
+			require.Zero(t, d.store.Calls("Search"))
+		})
+	}
+	for _, args := range []string{"-C 3", "--raw-query x", "-o csv", "--jq .x"} {
+		d := newDesk(t)
+		err := d.run(t.Context(), append([]string{"logs", "--stdin"}, strings.Fields(args)...)...)
+		require.Equal(t, fail.Usage, fail.CodeOf(err), args)
+	}
+	d := newDesk(t)
+	d.io.StdinTTY = true
+	require.ErrorContains(t, d.run(t.Context(), "logs", "--stdin"), "terminal")
+}
+
 func TestLogsWithoutAStore(t *testing.T) {
 	d := newDesk(t)
 	d.store.Fault = func(context.Context, string) error {
