@@ -32,8 +32,9 @@ const (
 	cursorVersion = 1
 	// maxRecent bounds the ids in a cursor; with them it has about 6 KB.
 	maxRecent = 512
-	// maxCursor bounds what is read back, in bytes.
-	maxCursor = 1 << 20
+	// maxCursor bounds a cursor, in bytes: it has to fit into one line of a
+	// stream and one body of a request.
+	maxCursor = 4 << 20
 )
 
 type cursorJSON struct {

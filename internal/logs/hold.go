@@ -64,6 +64,7 @@ func (h *hold) add(entries []api.LogEntry, before Position, now time.Time) {
 	}
 	b := &heldBatch{before: before, left: len(entries), arrived: now, last: keyOf(&entries[0])}
 	h.batches = append(h.batches, b)
+	h.bytes += len(before)
 	for _, e := range entries {
 		if k := keyOf(&e); k.compare(b.last) > 0 {
 			b.last = k
@@ -89,6 +90,7 @@ func (h *hold) pop() (e api.LogEntry, done func()) {
 	return x.entry, func() {
 		x.batch.left--
 		for len(h.batches) > 0 && h.batches[0].left == 0 {
+			h.bytes -= len(h.batches[0].before)
 			h.batches[0] = nil
 			h.batches = h.batches[1:]
 		}

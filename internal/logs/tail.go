@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -13,81 +12,6 @@ import (
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/fail"
 )
-
-// Waiter is what a store may be besides: Wait returns when something may have
-// become visible after the position, or with ctx's error. Without it a tail
-// asks in intervals.
-type Waiter interface {
-	Wait(ctx context.Context, since Position) error
-}
-
-// TailOptions tune a tail. The zero value of each member is its default.
-type TailOptions struct {
-	// Cursor resumes another tail of the same query; "" begins at Query.From.
-	Cursor string
-	// Hold is how late an entry may come and still get its place in the order.
-	// It delays every entry by as much. With 0 the entries of one answer of
-	// the store are in order, and those of different answers as they came.
-	Hold time.Duration
-	// Window is how long an id is remembered at least, to recognise an entry
-	// that the store gives twice (the greater of a minute and twice Hold).
-	Window time.Duration
-	// MaxSeen bounds the remembered ids (1 million, about 80 MB when full).
-	MaxSeen int
-	// MaxHeld and MaxHeldBytes bound what waits for its place (400,000
-	// entries, 96 MiB). Beyond them the oldest go early, which is said.
-	MaxHeld, MaxHeldBytes int
-	// Batch is how many entries are asked for at once (1,000).
-	Batch int
-	// MinPoll and MaxPoll are the shortest and the longest time between two
-	// questions to a store that has nothing new (100 ms, 1 s).
-	MinPoll, MaxPoll time.Duration
-	// CallTimeout bounds one question (30 s), MaxBackoff the time between two
-	// attempts while the store is away (10 s).
-	CallTimeout, MaxBackoff time.Duration
-	// NoticeAfter is how long the store may be away before it is said (2 s).
-	NoticeAfter time.Duration
-	// Heartbeat is the time between watermarks while nothing comes (5 s).
-	Heartbeat time.Duration
-	// Now is the clock (time.Now). Waiting uses the runtime's timers.
-	Now func() time.Time
-}
-
-const (
-	waitSpacing     = 20 * time.Millisecond  // between two questions to a Waiter
-	markEvery       = 250 * time.Millisecond // between two watermarks
-	sayEvery        = time.Minute            // between two gaps of the same reason
-	maxUnknownFails = 10                     // attempts that end with an error of no known kind
-	maxRetryAfter   = 10 * time.Minute
-)
-
-func (o *TailOptions) complete() {
-	set := func(d *time.Duration, fallback time.Duration) {
-		if *d <= 0 {
-			*d = fallback
-		}
-	}
-	count := func(n *int, fallback int) {
-		if *n <= 0 {
-			*n = fallback
-		}
-	}
-	o.Hold = max(o.Hold, 0)
-	set(&o.Window, max(time.Minute, 2*o.Hold))
-	count(&o.MaxSeen, 1_000_000)
-	count(&o.MaxHeld, 400_000)
-	count(&o.MaxHeldBytes, 96<<20)
-	count(&o.Batch, 1000)
-	set(&o.MinPoll, 100*time.Millisecond)
-	set(&o.MaxPoll, max(time.Second, o.MinPoll))
-	set(&o.CallTimeout, 30*time.Second)
-	set(&o.MaxBackoff, 10*time.Second)
-	set(&o.NoticeAfter, 2*time.Second)
-	set(&o.Heartbeat, 5*time.Second)
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-}
 
 // Tail follows what matches the query, for as long as the caller takes events.
 //
@@ -139,9 +63,10 @@ type tail struct {
 	recent   []uint64
 	interval time.Duration
 
-	marked, touched time.Time // the last watermark; whether something came since
-	dirty           bool
-	said            map[string]time.Time // reasons and warnings, and when they were said
+	marked    time.Time            // the last watermark
+	markEvery time.Duration        // between two watermarks, while something comes
+	dirty     bool                 // something came since the last one
+	said      map[string]time.Time // reasons and warnings, and when they were said
 
 	backoff  *backoff.ExponentialBackOff
 	failing  time.Time // since when the store is away
@@ -154,7 +79,7 @@ func newTail(store Store, q Query, o TailOptions) (*tail, error) {
 	o.complete()
 	t := &tail{
 		store: store, q: q, o: o, digest: Digest(q), seen: NewSeen(o.Window, o.MaxSeen),
-		interval: o.MinPoll, said: map[string]time.Time{}, resumed: map[uint64]struct{}{},
+		interval: o.MinPoll, markEvery: markEvery, said: map[string]time.Time{}, resumed: map[uint64]struct{}{},
 		backoff: backoff.NewExponentialBackOff(),
 	}
 	t.waiter, _ = store.(Waiter)
@@ -333,7 +258,7 @@ func (t *tail) give() {
 	if t.recent = append(t.recent, digestOf(e.ID).short()); len(t.recent) >= 2*maxRecent {
 		t.recent = t.recent[:copy(t.recent, t.recent[len(t.recent)-maxRecent:])]
 	}
-	if now := t.o.Now(); len(t.recent)%64 == 0 && now.Sub(t.marked) >= markEvery {
+	if now := t.o.Now(); len(t.recent)%64 == 0 && now.Sub(t.marked) >= t.markEvery {
 		t.mark(now, true)
 	}
 }
@@ -342,7 +267,7 @@ func (t *tail) give() {
 // while nothing does, and now when it is the last.
 func (t *tail) mark(now time.Time, force bool) {
 	age := now.Sub(t.marked)
-	if !force && (!t.dirty || age < markEvery) && age < t.o.Heartbeat || force && !t.dirty {
+	if !force && (!t.dirty || age < t.markEvery) && age < t.o.Heartbeat || force && !t.dirty {
 		return
 	}
 	at := t.floor.at
@@ -350,7 +275,18 @@ func (t *tail) mark(now time.Time, force bool) {
 		at = t.q.From
 	}
 	t.marked, t.dirty = now, false
-	t.emit(api.LogEvent{Type: "watermark", Watermark: &at, Cursor: t.cursor().String()})
+	cursor := t.cursor().String()
+	// A position with many shards is long: it is given less often.
+	t.markEvery = min(markEvery*time.Duration(1+len(cursor)/bigCursor), t.o.Heartbeat)
+	if len(cursor) > maxCursor {
+		cursor = ""
+		if t.once("cursor", now) {
+			t.emit(api.LogEvent{Type: "notice", Notice: &api.LogNotice{
+				Code: "warning", Message: "the store's position is too long for a cursor: this tail cannot be resumed",
+			}})
+		}
+	}
+	t.emit(api.LogEvent{Type: "watermark", Watermark: &at, Cursor: cursor})
 }
 
 func (t *tail) cursor() Cursor {
@@ -387,50 +323,6 @@ func (t *tail) once(text string, now time.Time) bool {
 	return true
 }
 
-// again reports whether asking once more can help.
-func (t *tail) again(err error) bool {
-	switch fail.CodeOf(err) { //nolint:exhaustive // every other failure lasts
-	case fail.Unavailable, fail.Timeout:
-		return t.answered || t.o.Cursor != ""
-	case fail.Limited, fail.Partial, fail.Inconclusive:
-		return true
-	case fail.Internal, fail.Canceled: // of no known kind; Canceled is not ours, ctx is alive
-		return t.answered && t.failures < maxUnknownFails
-	}
-	return false
-}
-
-// away notes a failure and gives the time to wait.
-func (t *tail) away(err error, now time.Time) time.Duration {
-	if t.failures == 0 {
-		t.failing = now
-		t.backoff.Reset()
-	}
-	t.failures++
-	wait := t.backoff.NextBackOff()
-	if named := fail.RetryAfter(err); named > 0 { // a little more, so that not all come back at once
-		named = min(named, maxRetryAfter)
-		wait = max(wait, named+rand.N(named/10+1)) //nolint:gosec // jitter is no secret
-	}
-	if !t.noticed && now.Add(wait).Sub(t.failing) >= t.o.NoticeAfter {
-		t.noticed = true
-		t.emit(api.LogEvent{Type: "notice", Notice: &api.LogNotice{
-			Code: "reconnecting", Message: "the log store does not answer, trying again: " + err.Error(),
-		}})
-	}
-	return wait
-}
-
-// back notes a success.
-func (t *tail) back(now time.Time) {
-	if t.noticed {
-		t.emit(api.LogEvent{Type: "notice", Notice: &api.LogNotice{
-			Code: "reconnected", Message: fmt.Sprintf("the log store answers again, after %s", now.Sub(t.failing).Round(100*time.Millisecond)),
-		}})
-	}
-	t.failures, t.noticed, t.answered = 0, false, true
-}
-
 // wait lets time pass until there is a reason to ask again: the interval, an
 // entry whose hold is over, a watermark that is owed, or the store's word.
 func (t *tail) wait(ctx context.Context, asked time.Time, came bool) {
@@ -442,7 +334,7 @@ func (t *tail) wait(ctx context.Context, asked time.Time, came bool) {
 	now := t.o.Now()
 	limit := t.o.Heartbeat - now.Sub(t.marked)
 	if t.dirty {
-		limit = min(limit, markEvery-now.Sub(t.marked))
+		limit = min(limit, t.markEvery-now.Sub(t.marked))
 	}
 	if at, ok := t.held.nextArrival(); ok {
 		limit = min(limit, at.Add(t.o.Hold).Sub(now))
