@@ -21,6 +21,7 @@ type ForecastInput struct {
 	Level   []float64     `json:"level,omitempty" jsonschema:"levels of the intervals in percent (80 and 95 where absent)"`
 	Model   string        `json:"model,omitempty" enum:"auto,ets,theta,snaive" default:"auto" jsonschema:"the model; auto picks the one with the least backtest error"`
 	Step    string        `json:"step,omitempty" jsonschema:"time between observations (1h, 1d, 1mo); found where absent"`
+	Until   *float64      `json:"until,omitempty" jsonschema:"say when the series first reaches this value (0 for an empty disk)"`
 }
 
 // Forecast is how a series probably goes on.
@@ -31,6 +32,24 @@ type Forecast struct {
 	Points   []ForecastPoint `json:"points"`
 	Backtest Backtest        `json:"backtest"`
 	Notes    []SeriesNote    `json:"notes"`
+	// Passage answers until.
+	Passage *Passage `json:"passage,omitempty"`
+}
+
+// Passage is when a series first reaches a value.
+type Passage struct {
+	Value       float64           `json:"value"`
+	Direction   string            `json:"direction" jsonschema:"falling, rising, or reached where the last observation is there"`
+	Probability float64           `json:"probability" jsonschema:"of reaching it within the horizon"`
+	Horizon     time.Time         `json:"horizon" jsonschema:"the last step that was looked at"`
+	Quantiles   []PassageQuantile `json:"quantiles"`
+}
+
+// PassageQuantile is the time by which the value is reached with a
+// probability; null is after the horizon.
+type PassageQuantile struct {
+	Quantile float64    `json:"quantile" jsonschema:"the probability, 0 to 1"`
+	Time     *time.Time `json:"time"`
 }
 
 // ForecastPoint is one step ahead with its intervals.
@@ -121,15 +140,20 @@ type PredictModel struct {
 var (
 	PredictForecast = &op.Query[ForecastInput, Forecast]{Spec: op.Spec{
 		ID: "predict.forecast", Route: "POST /api/v1/predict/forecast", Effect: op.Invoke, Server: true, Idempotent: true,
-		Summary: "Forecast a series from a CSV or JSONL file or standard input",
+		Summary: "Forecast a series from a file, standard input or a PromQL expression",
 		Doc: "Time and value columns are found, or named with --time-col and --value-col. Gaps, duplicates and\n" +
 			"irregular spacing are mended and said. The model is chosen by rolling-origin error on the series'\n" +
-			"own past, and the answer holds that error. On a terminal the forecast is plotted with its intervals.",
+			"own past, and the answer holds that error. On a terminal the forecast is plotted with its intervals.\n" +
+			"--query takes the series from the context's metrics. --until says when a value is first reached:\n" +
+			"2,000 futures are played from the forecast, and the times by which 10, 50 and 90 percent of them are there\n" +
+			"are told.",
 		Errors: []fail.Code{fail.Limited, fail.TooLarge},
 		Examples: []op.Example{
 			{Command: "aictl predict forecast series.csv", Note: "twelve steps ahead"},
 			{Command: "aictl predict forecast --horizon 24 --season 12 --level 95 < series.csv", Note: "monthly data from standard input"},
 			{Command: "aictl predict forecast series.csv -o json --jq '.points[-1].value'", Note: "the last value, for a script"},
+			{Command: "aictl predict forecast --query 'sum(up) or vector(0)' --since 2h --step 1m", Note: "how a PromQL expression goes on"},
+			{Command: "aictl predict forecast series.csv --until 1000 -o json --jq '.passage.quantiles'", Note: "when it first reaches a value, with 10, 50 and 90 percent"},
 		},
 	}}
 	PredictAnomaly = &op.Query[AnomalyInput, Anomalies]{Spec: op.Spec{
@@ -139,6 +163,7 @@ var (
 		Examples: []op.Example{
 			{Command: "aictl predict anomaly series.csv", Note: "the odd observations"},
 			{Command: "aictl predict anomaly --level 99.9 -o json --jq '.anomalies' < series.csv", Note: "how many, strictly"},
+			{Command: "aictl predict anomaly --query 'sum(up) or vector(0)' --since 2h --step 1m", Note: "the odd moments of a PromQL expression"},
 		},
 	}}
 	PredictModels = &op.Query[None, []PredictModel]{Spec: op.Spec{

@@ -75,6 +75,11 @@ func Forecast(ctx context.Context, in ForecastInput) (*ForecastOutput, error) {
 		out.Points[j] = p
 	}
 	out.Backtest = record(r)
+	if in.Until != nil {
+		if out.Passage, err = passage(ctx, *in.Until, filled[len(filled)-1], s, r); err != nil {
+			return nil, err
+		}
+	}
 	return out, nil
 }
 

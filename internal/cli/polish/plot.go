@@ -5,7 +5,10 @@ import (
 	"math"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/aictl/aictl/internal/api"
+	"github.com/aictl/aictl/internal/output"
 	"github.com/aictl/aictl/internal/plot"
 	"github.com/aictl/aictl/internal/series"
 	"github.com/aictl/aictl/internal/term"
@@ -22,8 +25,8 @@ const (
 
 // drawForecast plots the end of the history and the forecast with its widest
 // interval. It draws nothing off a terminal.
-func (c *predictCommand) drawForecast(s source, f api.Forecast) error {
-	if !c.f.IO.StdoutTTY {
+func (c *predictCommand) drawForecast(cmd *cobra.Command, p *output.Printer, s source, f api.Forecast) error {
+	if !c.wantsPlot(p) {
 		return nil
 	}
 	d := plot.Data{Index: s.index, History: s.regular(f.Step)}
@@ -37,12 +40,17 @@ func (c *predictCommand) drawForecast(s source, f api.Forecast) error {
 		}
 		d.Forecast = append(d.Forecast, a)
 	}
-	return c.draw(d)
+	return c.draw(cmd, d)
+}
+
+// wantsPlot: on a terminal always, elsewhere when a graph is asked for.
+func (c *predictCommand) wantsPlot(p *output.Printer) bool {
+	return c.f.IO.StdoutTTY || p.Format().Kind == output.Graph
 }
 
 // drawAnomalies plots the series with the odd observations marked.
-func (c *predictCommand) drawAnomalies(s source, a api.Anomalies) error {
-	if !c.f.IO.StdoutTTY {
+func (c *predictCommand) drawAnomalies(cmd *cobra.Command, p *output.Printer, s source, a api.Anomalies) error {
+	if !c.wantsPlot(p) {
 		return nil
 	}
 	d := plot.Data{Index: s.index}
@@ -53,7 +61,7 @@ func (c *predictCommand) drawAnomalies(s source, a api.Anomalies) error {
 		}
 		d.History = append(d.History, point)
 	}
-	return c.draw(d)
+	return c.draw(cmd, d)
 }
 
 // regular lays the observations on the grid that the forecast used: the plot's
@@ -74,19 +82,25 @@ func (s source) regular(step string) []plot.Point {
 	return out
 }
 
-func (c *predictCommand) draw(d plot.Data) error {
+func (c *predictCommand) draw(cmd *cobra.Command, d plot.Data) error {
 	t := c.f.IO
-	ascii := t.Accessible || t.Getenv("TERM") == "dumb" || !utf8Locale(t.Getenv)
+	size, err := plotSize(c.f, cmd)
+	if err != nil {
+		return err
+	}
+	if text(cmd, "size") == "" {
+		size.Width, size.Height = min(size.Width, plotWidth), plotHeight
+	}
 	styles := t.Styles()
 	var b strings.Builder
-	for _, line := range plot.Draw(d, plot.Options{Width: min(t.Width, plotWidth), Height: plotHeight, ASCII: ascii}) {
+	for _, line := range plot.Draw(d, size) {
 		for _, span := range line {
 			b.WriteString(styles.Apply(plotStyle(span.Class), span.Text))
 		}
 		b.WriteByte('\n')
 	}
 	b.WriteByte('\n')
-	_, err := io.WriteString(t.Out, b.String())
+	_, err = io.WriteString(t.Out, b.String())
 	return err
 }
 

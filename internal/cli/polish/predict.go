@@ -26,6 +26,8 @@ func predictFlags(_ *factory.Factory, cmd *cobra.Command) {
 	cmd.Use += " [FILE]"
 	cmd.Flags().String("time-col", "", "the time column, by name; found where absent")
 	cmd.Flags().String("value-col", "", "the value column, by name; found where absent")
+	queryFlags(cmd)
+	drawFlags(cmd)
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 1 {
 			return fail.New(fail.Usage, "one file at a time, and %d were given", len(args)).Hint("%s --help", cmd.CommandPath())
@@ -43,6 +45,10 @@ type source struct {
 	observed []series.Point
 	notes    []series.Note
 	index    bool
+	// Of a PromQL expression: the series, and the step that was asked for.
+	name   string
+	labels map[string]string
+	step   string
 }
 
 // read takes the series from the file, or from standard input. A terminal is
@@ -85,27 +91,26 @@ func (s source) noted(notes []api.SeriesNote) []api.SeriesNote {
 
 func (c *predictCommand) forecast(cmd *cobra.Command, in any) error {
 	q := in.(*api.ForecastInput) //nolint:forcetypeassert // the declaration says so
-	return ask(c, cmd, q, api.PredictForecast, func(s source) {
-		q.Points = s.points
-		if s.index && q.Step == "" {
-			q.Step = "index"
+	asked := q.Step
+	return ask(c, cmd, q, q.Step, api.PredictForecast, func(s source) {
+		q.Points, q.Step = s.points, s.stepOr(asked)
+		if q.Until != nil && !cmd.Flags().Changed("horizon") {
+			q.Horizon = horizonUntil(len(s.points))
 		}
 	}, func(p *output.Printer, s source, out api.Forecast) error {
 		out.Notes = s.noted(out.Notes)
 		if !p.Human() {
 			return output.ListDoc(p, forecastColumns(out, s.index), out, out.Points)
 		}
-		return c.showForecast(p, s, out)
+		return c.showForecast(cmd, p, s, out)
 	})
 }
 
 func (c *predictCommand) anomaly(cmd *cobra.Command, in any) error {
 	q := in.(*api.AnomalyInput) //nolint:forcetypeassert // the declaration says so
-	return ask(c, cmd, q, api.PredictAnomaly, func(s source) {
-		q.Points = s.points
-		if s.index && q.Step == "" {
-			q.Step = "index"
-		}
+	asked := q.Step
+	return ask(c, cmd, q, q.Step, api.PredictAnomaly, func(s source) {
+		q.Points, q.Step = s.points, s.stepOr(asked)
 	}, func(p *output.Printer, s source, out api.Anomalies) error {
 		out.Notes = s.noted(out.Notes)
 		odd := []api.AnomalyPoint{}
@@ -117,13 +122,15 @@ func (c *predictCommand) anomaly(cmd *cobra.Command, in any) error {
 		if !p.Human() {
 			return output.ListDoc(p, anomalyColumns(s.index), out, odd)
 		}
-		return c.showAnomalies(p, s, out, odd)
+		return c.showAnomalies(cmd, p, s, out, odd)
 	})
 }
 
 // ask is what both predictions share: read, check, send, show. Everything
 // that can be wrong here is known before anything is sent.
-func ask[In, Out any](c *predictCommand, cmd *cobra.Command, in *In, q *op.Query[In, Out], fill func(source), show func(*output.Printer, source, Out) error) error {
+// With --query there may be several series: people get one after the other,
+// machines a list.
+func ask[In, Out any](c *predictCommand, cmd *cobra.Command, in *In, step string, q *op.Query[In, Out], fill func(source), show func(*output.Printer, source, Out) error) error {
 	p, err := c.f.Printer()
 	if err != nil {
 		return err
@@ -131,11 +138,15 @@ func ask[In, Out any](c *predictCommand, cmd *cobra.Command, in *In, q *op.Query
 	if err := op.Validate(in); err != nil {
 		return err
 	}
-	s, err := c.read(cmd)
-	if err != nil {
-		return err
+	var sources []source
+	byQuery := cmd.Flags().Changed("query")
+	if !byQuery {
+		s, err := c.read(cmd)
+		if err != nil {
+			return err
+		}
+		sources = []source{s}
 	}
-	fill(s)
 	cl, _, err := c.f.One()
 	if err != nil {
 		return err
@@ -143,11 +154,52 @@ func ask[In, Out any](c *predictCommand, cmd *cobra.Command, in *In, q *op.Query
 	defer cl.Close()
 	ctx, cancel := c.f.Deadline(cmd.Context(), 5*time.Minute)
 	defer cancel()
-	out, err := q.Call(ctx, cl, *in)
-	if err != nil {
-		return err
+	if byQuery {
+		if sources, err = c.queried(ctx, cmd, cl, step); err != nil {
+			return err
+		}
 	}
-	return show(p, s, out)
+	all := []named[Out]{}
+	for i, s := range sources {
+		fill(s)
+		out, err := q.Call(ctx, cl, *in)
+		switch {
+		case err != nil && len(sources) > 1:
+			return fail.New(fail.CodeOf(err), "%s: %w", s.name, err).Hint("%s", fail.From(err).Next)
+		case err != nil:
+			return err
+		case len(sources) == 1:
+			return show(p, s, out)
+		case !p.Human():
+			all = append(all, named[Out]{s.labels, out})
+			continue
+		case i > 0:
+			if _, err := fmt.Fprintln(p.Out()); err != nil {
+				return err
+			}
+		}
+		if err := c.heading(p, s); err != nil {
+			return err
+		}
+		if err := show(p, s, out); err != nil {
+			return err
+		}
+	}
+	if p.Human() {
+		return nil
+	}
+	return p.Print(all)
+}
+
+// stepOr is the step of the series: as asked, else as the source knows it.
+func (s source) stepOr(asked string) string {
+	switch {
+	case s.step != "":
+		return s.step
+	case asked == "" && s.index:
+		return "index"
+	}
+	return asked
 }
 
 // forecastColumns are a line a step, with the bounds of every level.
@@ -211,11 +263,18 @@ func writeNotes(w io.Writer, styles term.Styles, notes []api.SeriesNote) error {
 	return nil
 }
 
-func (c *predictCommand) showForecast(p *output.Printer, s source, f api.Forecast) error {
-	if err := c.drawForecast(s, f); err != nil {
+func (c *predictCommand) showForecast(cmd *cobra.Command, p *output.Printer, s source, f api.Forecast) error {
+	if err := c.drawForecast(cmd, p, s, f); err != nil {
 		return err
 	}
-	if err := output.List(p, forecastColumns(f, s.index), f.Points); err != nil {
+	// A first passage is looked for far ahead: its answer is the point, and the
+	// steps are in the other formats.
+	if p.Format().Kind != output.Graph && f.Passage == nil {
+		if err := output.List(p, forecastColumns(f, s.index), f.Points); err != nil {
+			return err
+		}
+	}
+	if err := c.sayPassage(p, f.Passage); err != nil {
 		return err
 	}
 	w, st := c.f.IO.Err, c.f.IO.ErrStyles()
@@ -238,12 +297,14 @@ func coverage(b api.Backtest) string {
 	return out
 }
 
-func (c *predictCommand) showAnomalies(p *output.Printer, s source, a api.Anomalies, odd []api.AnomalyPoint) error {
-	if err := c.drawAnomalies(s, a); err != nil {
+func (c *predictCommand) showAnomalies(cmd *cobra.Command, p *output.Printer, s source, a api.Anomalies, odd []api.AnomalyPoint) error {
+	if err := c.drawAnomalies(cmd, p, s, a); err != nil {
 		return err
 	}
-	if err := output.List(p, anomalyColumns(s.index), odd); err != nil {
-		return err
+	if p.Format().Kind != output.Graph {
+		if err := output.List(p, anomalyColumns(s.index), odd); err != nil {
+			return err
+		}
 	}
 	c.f.Say("\n%d of %d observations do not fit", a.Anomalies, len(a.Points))
 	return writeNotes(c.f.IO.Err, c.f.IO.ErrStyles(), a.Notes)
