@@ -25,6 +25,9 @@ const (
 // Complete gives the live values of a kind ("services", "operations", …) that
 // begin with prefix. It never fails: without a quick answer there are none.
 func (f *Factory) Complete(ctx context.Context, kind string, args []string, prefix string) []string {
+	if kind == "metrics" {
+		return f.completeMetrics(ctx, prefix)
+	}
 	key := kind
 	if kind == "operations" {
 		if len(args) == 0 {

@@ -68,7 +68,7 @@ func (c *predictCommand) queried(ctx context.Context, cmd *cobra.Command, caller
 	sources := make([]source, 0, len(out.Series))
 	grid := metrics.Window{From: out.From, To: out.To, Step: time.Duration(out.Step)}
 	for _, s := range out.Series {
-		one := source{name: metrics.Labels(s.Labels), labels: s.Labels, step: time.Duration(out.Step).String()}
+		one := source{name: metrics.Labels(s.Labels), labels: s.Labels, step: series.Step{Duration: time.Duration(out.Step)}.String()}
 		seen := false
 		for i, v := range grid.Grid(s) {
 			if math.IsInf(v, 0) {
