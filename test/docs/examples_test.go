@@ -17,14 +17,17 @@ import (
 
 // TestHelpExamplesRun executes every example of every command's help, as it
 // stands there, against a real platform. What an example takes for granted
-// (the session night, the account ci, the file series.csv) is made before it.
+// (the session night, the account ci, the files of docs/examples) is made
+// before it.
 func TestHelpExamplesRun(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "server.yaml")
 	require.NoError(t, os.WriteFile(config, []byte("limits:\n  rps: 0\n"), 0o600)) // hundreds of calls by one account
 	p := testbed.Up(t, "--server-config", config)
-	series, err := os.ReadFile(filepath.Join(testbed.Root(t), "docs", "examples", "series.csv"))
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(p.Workspace, "series.csv"), series, 0o600))
+	for _, name := range []string{"series.csv", "app.log"} {
+		body, err := os.ReadFile(filepath.Join(testbed.Root(t), "docs", "examples", name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(p.Workspace, name), body, 0o600))
+	}
 
 	shell := func(t *testing.T, line string) (string, int) {
 		t.Helper()
