@@ -2,6 +2,7 @@ package devstack
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -9,7 +10,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -25,6 +25,7 @@ func exposition(text string) http.HandlerFunc {
 }
 
 func TestTargetsOfEveryKind(t *testing.T) {
+	t.Parallel()
 	plain := httptest.NewServer(exposition("kind 1\n"))
 	defer plain.Close()
 	var token atomic.Value
@@ -51,17 +52,18 @@ func TestTargetsOfEveryKind(t *testing.T) {
 		{URL: "http://builtin/metrics", Labels: map[string]string{"service": "memory"}, Transport: op.InProcess{Handler: exposition("kind 3\n")}},
 		{URL: "http://127.0.0.1:1", Labels: map[string]string{"service": "dead"}},
 	}))
-	eventually(t, 5*time.Second, "all that live are scraped", func() bool {
-		return len(vector(t, url, "kind", "service")) == 4
+	want := map[string]float64{"plain": 1, "locked": 2, "tls": 2, "memory": 3}
+	eventually(t, "all that live are scraped", func() bool {
+		return maps.Equal(want, vector(t, url, "kind", "service"))
 	})
-	require.Equal(t, map[string]float64{"plain": 1, "locked": 2, "tls": 2, "memory": 3}, vector(t, url, "kind", "service"))
-	eventually(t, 5*time.Second, "the dead one is down", func() bool {
-		return vector(t, url, `up{job="replicas"}`, "service")["dead"] == 0
+	eventually(t, "the dead one is down", func() bool {
+		_, down := vector(t, url, `up{job="replicas"} == 0`, "service")["dead"]
+		return down
 	})
 
 	token.Store("second") // rotated: the function is asked for every scrape
 	time1 := vector(t, url, `timestamp(kind{service="locked"})`, "service")["locked"]
-	eventually(t, 5*time.Second, "the new token is used", func() bool {
+	eventually(t, "the new token is used", func() bool {
 		return vector(t, url, `timestamp(kind{service="locked"})`, "service")["locked"] > time1+0.5
 	})
 
@@ -79,7 +81,7 @@ func TestTargetsOfEveryKind(t *testing.T) {
 	}))
 
 	require.NoError(t, s.SetTargets("replicas", nil))
-	eventually(t, 5*time.Second, "the job is gone", func() bool {
+	eventually(t, "the job is gone", func() bool {
 		targets, err := querier(t, url).Targets(t.Context())
 		require.NoError(t, err)
 		return len(targets.Active) == 2
@@ -88,6 +90,7 @@ func TestTargetsOfEveryKind(t *testing.T) {
 
 // A target cannot send the scraper, and with it the token, somewhere else.
 func TestRedirectTakesNoTokenAlong(t *testing.T) {
+	t.Parallel()
 	var leaked atomic.Bool
 	thief := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		leaked.Store(leaked.Load() || r.Header.Get("Authorization") != "")
@@ -107,6 +110,7 @@ func TestRedirectTakesNoTokenAlong(t *testing.T) {
 }
 
 func TestTargetsThatAreRefused(t *testing.T) {
+	t.Parallel()
 	s, _ := open(t, options(t))
 	for name, tt := range map[string]struct {
 		job    string
@@ -130,6 +134,7 @@ func TestTargetsThatAreRefused(t *testing.T) {
 }
 
 func TestWrites(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		method, path string
 		want         bool

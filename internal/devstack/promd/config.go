@@ -3,6 +3,7 @@ package promd
 import (
 	"log/slog"
 	"net/url"
+	"path"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -86,4 +87,5 @@ func build(o Options, interval time.Duration, ruleFiles, jobs []string, logger *
 	return cfg, nil
 }
 
-func below(base *url.URL, prefix string) string { return base.JoinPath(prefix).EscapedPath() }
+// below is the path of prefix under the base URL, which may have one itself.
+func below(base *url.URL, prefix string) string { return path.Join("/", base.Path, prefix) }

@@ -96,6 +96,9 @@ func Open(o Options, set RuleSet) (*Server, error) {
 		stop: make(chan struct{}), fed: make(chan struct{}), changed: make(chan struct{}, 1),
 	}
 	s.loader = &loader{parser: s.parser, logger: o.Logger}
+	if err := s.setAside(); err != nil {
+		return nil, err
+	}
 	db, err := tsdb.Open(o.Dir, o.Logger.With("component", "tsdb"), o.Registry, tsdbOptions(o), s.stats)
 	if err != nil {
 		return nil, openError(o.Dir, err)
@@ -132,7 +135,7 @@ func (s *Server) assemble(set RuleSet) error {
 	}
 	alerts := op.InProcess{Handler: o.Alertmanager}
 	s.notifier = notifier.NewManager(&notifier.Options{
-		QueueCapacity: notifyCapacity, Registerer: o.Registry,
+		QueueCapacity: notifyCapacity, DrainOnShutdown: true, Registerer: o.Registry,
 		Do: func(ctx context.Context, _ *http.Client, req *http.Request) (*http.Response, error) {
 			return alerts.RoundTrip(req.WithContext(ctx)) //nolint:bodyclose // the notifier closes it
 		},

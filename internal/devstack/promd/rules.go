@@ -89,6 +89,11 @@ func (s *Server) Reload(set RuleSet) error {
 		s.reloadOK.Store(false)
 		return err
 	}
+	select {
+	case <-s.stop:
+		return fail.New(fail.Unavailable, "the embedded Prometheus is stopping")
+	default:
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	names, err := set.names()

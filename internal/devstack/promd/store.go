@@ -3,12 +3,16 @@ package promd
 import (
 	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/oklog/ulid/v2"
 	"github.com/prometheus/prometheus/tsdb"
+	"github.com/prometheus/prometheus/tsdb/chunkenc"
 	"github.com/prometheus/prometheus/tsdb/chunks"
 	"github.com/prometheus/prometheus/util/compression"
 
@@ -29,7 +33,7 @@ func tsdbOptions(o Options) *tsdb.Options {
 	t.HeadChunksWriteBufferSize = chunks.MinWriteBufferSize * 4
 	t.HeadChunksWriteQueueSize = 0
 	t.EnableMemorySnapshotOnShutdown = true // a clean restart replays nothing
-	t.BlockReloadInterval = never           // see mapHead
+	t.BlockReloadInterval = never           // see MapHead
 	return t
 }
 
@@ -37,7 +41,7 @@ func tsdbOptions(o Options) *tsdb.Options {
 // (tsdb.handleChunkWriteError), and it writes them in a goroutine of its own
 // once per block-reload interval, where nobody can recover: a full disk would
 // end the control plane. So the interval is put out of reach, and the same
-// work is done by mapHead, in a goroutine of ours, while the disk has room.
+// work is done by MapHead, in a goroutine of ours, while the disk has room.
 // Blocks are also reloaded, and old ones deleted, after every compaction.
 const (
 	never    = 100 * 365 * 24 * time.Hour
@@ -45,9 +49,10 @@ const (
 	reserve  = 64 << 20 // bytes that stay free
 )
 
-// mapHead moves complete chunks from memory to files, where there is room.
-// Without room they stay in memory: some 1.5 bytes a sample.
-func (s *Server) mapHead() {
+// MapHead moves complete chunks from memory to files, where there is room.
+// Without room they stay in memory: some 1.5 bytes a sample. It runs once a
+// minute by itself.
+func (s *Server) MapHead() {
 	if !disk.Room(s.o.Dir, reserve) {
 		s.logger.Warn("the disk is full: metrics are kept in memory", "dir", s.o.Dir)
 		return
@@ -60,7 +65,7 @@ func (s *Server) mapHead() {
 	s.db.ForceHeadMMap()
 }
 
-// keepMapping runs mapHead until Close.
+// keepMapping runs MapHead until Close.
 func (s *Server) keepMapping() {
 	tick := time.NewTicker(mapEvery)
 	defer tick.Stop()
@@ -69,7 +74,7 @@ func (s *Server) keepMapping() {
 		case <-s.stop:
 			return
 		case <-tick.C:
-			s.mapHead()
+			s.MapHead()
 		}
 	}
 }
@@ -93,6 +98,34 @@ func roomToStart(dir string) error {
 	}
 	return fail.New(fail.Unavailable, "the disk of %s has less than 64 MiB free: the embedded Prometheus does not start", dir).
 		Hint("free space on the disk of --data-dir and restart")
+}
+
+// setAside renames blocks that cannot be opened, so that one damaged block
+// does not keep the others, and the server, from starting. Nothing is
+// deleted: the directory gets the suffix .broken, which the store ignores.
+func (s *Server) setAside() error {
+	entries, err := os.ReadDir(s.o.Dir)
+	if err != nil {
+		return openError(s.o.Dir, err)
+	}
+	for _, e := range entries {
+		if _, err := ulid.ParseStrict(e.Name()); err != nil || !e.IsDir() {
+			continue
+		}
+		dir := filepath.Join(s.o.Dir, e.Name())
+		block, err := tsdb.OpenBlock(s.logger, dir, chunkenc.NewPool(), nil)
+		if err == nil {
+			err = block.Close()
+		}
+		if err == nil {
+			continue
+		}
+		s.logger.Error("a block of metrics is damaged and was set aside", "block", dir, "renamed", dir+".broken", "err", err)
+		if err := os.Rename(dir, dir+".broken"); err != nil {
+			return openError(s.o.Dir, err)
+		}
+	}
+	return nil
 }
 
 // openError says what a directory that cannot be opened suffers from.
@@ -128,3 +161,6 @@ func (a admin) WALReplayStatus() (tsdb.WALReplayStatus, error) {
 }
 
 func (a admin) BlockMetas() ([]tsdb.BlockMeta, error) { return a.DB.BlockMetas(), nil }
+
+// Samples is the number of samples taken since the start.
+func (s *Server) Samples() float64 { return s.counter("prometheus_tsdb_head_samples_appended_total") }
