@@ -79,8 +79,8 @@ var rules = []rule{
 	},
 	{
 		from: ours("internal/cli*", "tui*", "internal/client", "cmd/aictl"),
-		deny: ours("internal/logs/embedded*", "internal/logs/elastic*", "internal/logs/pattern", "internal/logs/compare"),
-		why:  "a face asks the operations; of the logs it has the order, the cursor and the language only",
+		deny: ours("internal/logs/embedded*", "internal/logs/elastic*"),
+		why:  "a face asks the operations; of the logs it has the order, the cursor, the language and the pipe, and no store",
 	},
 	{
 		from: ours("internal/metrics"), deny: append(ours("*"), "net/http", "github.com/prometheus/*"), except: ours("internal/api", "internal/op", "internal/fail"),

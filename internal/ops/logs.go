@@ -41,6 +41,12 @@ func bindLogs(r *op.Registry, d Deps) {
 		}
 		return store.Fields(ctx, q, in.Field, in.Top)
 	})
+	op.BindQuery(r, api.LogsPatterns, func(ctx context.Context, in api.LogPatternsInput) (api.LogPatterns, error) {
+		return logsPatterns(ctx, d, in)
+	})
+	op.BindQuery(r, api.LogsDiff, func(ctx context.Context, in api.LogDiffInput) (api.LogDiff, error) {
+		return logsDiff(ctx, d, in)
+	})
 }
 
 // logStore is the context's log store.

@@ -25,7 +25,7 @@ import (
 	"github.com/aictl/aictl/internal/term"
 )
 
-var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+var logsNoon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // desk is a person with a terminal (or a script without) before a platform
 // whose only backend is a log store.
@@ -70,11 +70,11 @@ func (l *locked) String() string {
 func (d *desk) run(ctx context.Context, args ...string) error {
 	r := op.NewRegistry(op.Policy{Authorize: func(context.Context, op.Identity, *op.Spec, string) error { return nil }})
 	ops.Bind(r, ops.Deps{
-		Now:  func() time.Time { return noon },
+		Now:  func() time.Time { return logsNoon },
 		Logs: func(context.Context) (logs.Store, error) { return d.store, nil },
 	})
 	f := factory.New(d.io, func(k string) string { return d.env[k] })
-	f.Now = func() time.Time { return noon }
+	f.Now = func() time.Time { return logsNoon }
 	f.Cwd = func() (string, error) { return d.env["HOME"], nil }
 	f.Transport = op.InProcess{Handler: d.wrap(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.ServeHTTP(w, req.WithContext(op.WithIdentity(req.Context(), op.Identity{Subject: "tester"})))
@@ -85,7 +85,7 @@ func (d *desk) run(ctx context.Context, args ...string) error {
 }
 
 func entryAt(ago time.Duration, id, level, service, message, fields string) api.LogEntry {
-	e := api.LogEntry{ID: id, Time: noon.Add(-ago), Level: level, Service: service, Message: message, Source: "logs-1"}
+	e := api.LogEntry{ID: id, Time: logsNoon.Add(-ago), Level: level, Service: service, Message: message, Source: "logs-1"}
 	if fields != "" {
 		e.Fields = json.RawMessage(fields)
 	}
@@ -191,6 +191,38 @@ time,count,error,warn,info,other
 		{"fields", "logs fields --field service", `
 NAME      TYPE      ENTRIES   VALUES
 service   keyword         5   chat (3), predict (2)
+`},
+		{"patterns", "logs patterns", `
+2  INFO   chat     request done
+1  ERROR  predict  boom
+1  DEBUG  predict  model loaded
+1  WARN   chat     upstream timeout after <*>
+11:00:00 to 12:00:00: 5 entries
+`},
+		{"patterns, the commonest", "logs patterns --limit 1 --service chat", `
+2  INFO   chat  request done
+11:00:00 to 12:00:00: 3 entries
+1 rarer patterns are left out: --limit 2
+`},
+		{"patterns as csv", "logs patterns --level error -o csv", `
+count,level,services,pattern,first,last,example,id
+1,error,predict,boom,2026-03-01T11:52:00Z,2026-03-01T11:52:00Z,boom,81f52337ebb4
+`},
+		{"diff", "logs diff --since 9m30s --baseline 2m", `
+New (2)
+  1  ERROR  predict  boom
+  1  WARN   chat     upstream timeout after <*>
+Surging (0)
+Gone (1)
+  was 1  DEBUG  predict  model loaded
+1 pattern did not change
+window: 11:50:30 to 12:00:00: 3 entries
+baseline: 11:48:30 to 11:50:30: 2 entries
+`},
+		{"diff around", "logs diff --around now-10m30s -o json --jq .new[].pattern", `
+boom
+model loaded
+upstream timeout after <*>
 `},
 	} {
 		t.Run(c.name, func(t *testing.T) {
