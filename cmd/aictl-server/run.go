@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/aictl/aictl/docs"
+	"github.com/aictl/aictl/internal/devstack"
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/logging"
 	"github.com/aictl/aictl/internal/platform"
@@ -103,11 +104,16 @@ func serve(ctx context.Context, o options, sources serverconfig.Sources, ready *
 	defer func() { err = errors.Join(err, dir.Release()) }()
 
 	mask := redact.New(secretsOf(c, getenv)...)
-	log, level, closeLog, err := openLog(c, stderr, mask.String)
+	store := openLogStore(c, dir.Path)
+	defer func() { err = errors.Join(err, store.close()) }()
+	log, level, closeLog, err := openLog(c, stderr, store, mask.String)
 	if err != nil {
 		return err
 	}
 	defer closeLog()
+	if store.failed != nil {
+		log.Error("logs are not kept", logging.Err(store.failed))
+	}
 	traces, err := telemetry.New(ctx, telemetry.Options{
 		Endpoint: c.Telemetry.OTLPEndpoint, Sample: c.Telemetry.Sample, Service: "aictl-server", Version: version,
 		OnError: func(err error) { log.Warn("traces were dropped", logging.Err(err)) },
@@ -118,7 +124,9 @@ func serve(ctx context.Context, o options, sources serverconfig.Sources, ready *
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
+	st := newStack(c, dir.Path, registry, log)
 	p, err := platform.Open(ctx, platform.Options{
+		Prometheus: st.handler((*devstack.Stack).Prometheus), Alertmanager: st.handler((*devstack.Stack).Alertmanager), Logs: store.port(),
 		Config: c, DataDir: dir.Path, Version: platform.Version{Version: version, Commit: commit, Go: runtime.Version()},
 		Logger: log, Registry: registry, Tracer: traces.Provider(), Getenv: getenv, Now: time.Now, Docs: docs.FS, Redact: mask.String,
 	})
@@ -130,12 +138,16 @@ func serve(ctx context.Context, o options, sources serverconfig.Sources, ready *
 			return err
 		}
 		setLevel(level, fresh.Log.Level)
-		return nil
+		return st.apply(ctx, fresh)
 	})
 	so := server.FromConfig(c)
 	so.API, so.OpenAPI, so.Auth, so.Gateway = p.API(), p.OpenAPI, p, p
 	so.ChatModels, so.Models = chatModels(p), oipModels{p}
 	so.Checks = []server.Check{{Name: "store", Ready: p.Ready}}
+	if st != nil {
+		so.Checks = append(so.Checks, server.Check{Name: "stack", Ready: st.ready})
+	}
+	so.Mounts, so.Authorize = st.mounts(), p.Authorize
 	so.Reload = func(context.Context) error { return configuration.Reload() }
 	so.Logger, so.Registry, so.Tracer, so.Version = log, registry, traces.Provider(), version
 	s, err := server.New(so)
@@ -144,9 +156,13 @@ func serve(ctx context.Context, o options, sources serverconfig.Sources, ready *
 	}
 	// Steps run last in, first out: the gateway drains before its state closes.
 	s.OnStop("telemetry", traces.Shutdown)
+	s.OnStop("stack", st.close)
 	s.OnStop("platform", func(context.Context) error { return p.Close() })
 	s.OnStop("gateway", p.Drain)
-	return server.Run(ctx, s, func(ctx context.Context) error { return announce(ctx, o, p, s, dir, c, ready, stderr) })
+	return server.Run(ctx, s, func(ctx context.Context) error {
+		st.start(ctx, c, s.URL())
+		return announce(ctx, o, p, s, dir, c, ready, stderr)
+	})
 }
 
 // announce says where the server listens: in the state file, and to whoever
@@ -188,7 +204,7 @@ func secretsOf(c *serverconfig.Config, getenv func(string) string) []string {
 	return out
 }
 
-func openLog(c *serverconfig.Config, stderr io.Writer, mask func(string) string) (*slog.Logger, *slog.LevelVar, func(), error) {
+func openLog(c *serverconfig.Config, stderr io.Writer, store *logStore, mask func(string) string) (*slog.Logger, *slog.LevelVar, func(), error) {
 	level := &slog.LevelVar{}
 	setLevel(level, c.Log.Level)
 	w, done := stderr, func() {}
@@ -199,7 +215,7 @@ func openLog(c *serverconfig.Config, stderr io.Writer, mask func(string) string)
 		}
 		w, done = file, func() { _ = file.Close() }
 	}
-	log, err := logging.New(w, logging.Options{Service: "aictl-server", Version: version, Format: c.Log.Format, Level: level, Redact: mask})
+	log, err := logging.New(store.also(w), logging.Options{Service: "aictl-server", Version: version, Format: c.Log.Format, Level: level, Redact: mask})
 	return log, level, done, err
 }
 

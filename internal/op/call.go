@@ -88,6 +88,7 @@ func (s *Stream[In, Item]) Each(ctx context.Context, c Caller, in In) iter.Seq2[
 		defer func() { _ = res.Body.Close() }()
 		lines := bufio.NewScanner(res.Body)
 		lines.Buffer(make([]byte, 0, 4096), maxLine)
+		lines.Split(wholeLines)
 		for lines.Scan() {
 			item, end, err := decodeLine[Item](lines.Bytes())
 			if end && err == nil {
@@ -99,6 +100,15 @@ func (s *Stream[In, Item]) Each(ctx context.Context, c Caller, in In) iter.Seq2[
 		}
 		yield(zero, cut(ctx, lines.Err()))
 	}
+}
+
+// wholeLines is bufio.ScanLines without a last line that has no end: where a
+// stream was cut, half a line is no item.
+func wholeLines(data []byte, atEOF bool) (advance int, token []byte, err error) {
+	if bytes.IndexByte(data, '\n') < 0 {
+		return 0, nil, nil
+	}
+	return bufio.ScanLines(data, atEOF)
 }
 
 func cut(ctx context.Context, err error) error {

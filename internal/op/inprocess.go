@@ -33,7 +33,7 @@ func (t InProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 		defer close(w.done)
 		defer w.finish()
 		defer w.recovered()
-		t.Handler.ServeHTTP(w, in)
+		t.Handler.ServeHTTP(responseWriter{w}, in)
 	}()
 	stop := context.AfterFunc(ctx, func() { w.mu.Lock(); w.cond.Broadcast(); w.mu.Unlock() })
 	w.release = func() { stop(); cancel() }
@@ -47,12 +47,29 @@ func (t InProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	return &http.Response{
 		Status: http.StatusText(w.status), StatusCode: w.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: w.sent, Body: w, ContentLength: -1, Request: req,
+		Header: w.sent, Body: responseBody{w}, ContentLength: -1, Request: req,
 	}, nil
 }
 
-// memoryWriter is the ResponseWriter on the handler's side and the Body on
-// the client's.
+// responseWriter is the handler's side, responseBody the client's. They are
+// apart, because handlers close a writer that can be closed, and that would
+// wait for the handler itself.
+type (
+	responseWriter struct{ m *memoryWriter }
+	responseBody   struct{ m *memoryWriter }
+)
+
+func (w responseWriter) Header() http.Header         { return w.m.header }
+func (w responseWriter) WriteHeader(status int)      { w.m.writeHeader(status) }
+func (w responseWriter) Write(p []byte) (int, error) { return w.m.write(p) }
+
+// Flush implements http.Flusher: what is written is already visible.
+func (w responseWriter) Flush() { w.m.writeHeader(http.StatusOK) }
+
+func (b responseBody) Read(p []byte) (int, error) { return b.m.read(p) }
+func (b responseBody) Close() error               { return b.m.close() }
+
+// memoryWriter is what the two sides share.
 type memoryWriter struct {
 	header, sent http.Header
 	status       int
@@ -69,17 +86,15 @@ type memoryWriter struct {
 	closed bool
 }
 
-func (w *memoryWriter) Header() http.Header { return w.header }
-
-func (w *memoryWriter) WriteHeader(status int) {
+func (w *memoryWriter) writeHeader(status int) {
 	w.once.Do(func() {
 		w.status, w.sent = status, w.header.Clone()
 		close(w.ready)
 	})
 }
 
-func (w *memoryWriter) Write(p []byte) (int, error) {
-	w.WriteHeader(http.StatusOK)
+func (w *memoryWriter) write(p []byte) (int, error) {
+	w.writeHeader(http.StatusOK)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for len(w.buf) > 0 && len(w.buf)+len(p) > queueBytes && !w.closed {
@@ -93,26 +108,23 @@ func (w *memoryWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Flush implements http.Flusher: what is written is already visible.
-func (w *memoryWriter) Flush() { w.WriteHeader(http.StatusOK) }
-
 // recovered keeps a panic of one handler from ending the whole process, as
 // net/http does; what was not answered yet becomes an internal error.
 func (w *memoryWriter) recovered() {
 	if p := recover(); p != nil {
-		fail.WriteProblem(w, fail.New(fail.Internal, "the handler panicked: %v", p))
+		fail.WriteProblem(responseWriter{w}, fail.New(fail.Internal, "the handler panicked: %v", p))
 	}
 }
 
 func (w *memoryWriter) finish() {
-	w.WriteHeader(http.StatusOK)
+	w.writeHeader(http.StatusOK)
 	w.mu.Lock()
 	w.ended = true
 	w.cond.Broadcast()
 	w.mu.Unlock()
 }
 
-func (w *memoryWriter) Read(p []byte) (int, error) {
+func (w *memoryWriter) read(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for len(w.buf) == 0 {
@@ -130,8 +142,8 @@ func (w *memoryWriter) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close cancels the handler and waits for it.
-func (w *memoryWriter) Close() error {
+// close cancels the handler and waits for it.
+func (w *memoryWriter) close() error {
 	w.mu.Lock()
 	w.closed = true
 	w.cond.Broadcast()

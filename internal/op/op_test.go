@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"iter"
 	"net/http"
 	"net/http/httptest"
@@ -345,4 +346,24 @@ func BenchmarkInProcessQuery(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// A handler that closes its writer, as those do that compress, must not wait
+// for itself.
+func TestInProcessHandlersMayCloseWhatCanBeClosed(t *testing.T) {
+	tr := InProcess{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, err := io.WriteString(w, "hello")
+		require.NoError(t, err)
+		if c, ok := w.(io.Closer); ok {
+			require.NoError(t, c.Close())
+		}
+	})}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://x/", nil)
+	require.NoError(t, err)
+	res, err := tr.RoundTrip(req)
+	require.NoError(t, err)
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, "hello", string(body))
 }

@@ -30,8 +30,10 @@ import (
 	"github.com/aictl/aictl/internal/audit"
 	"github.com/aictl/aictl/internal/authn"
 	"github.com/aictl/aictl/internal/authz"
+	"github.com/aictl/aictl/internal/backends"
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/limit"
+	"github.com/aictl/aictl/internal/logs"
 	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/internal/ops"
 	"github.com/aictl/aictl/internal/serverconfig"
@@ -52,6 +54,11 @@ type Options struct {
 	Now      func() time.Time
 	// Redact masks secrets in what is recorded; nil masks nothing.
 	Redact func(string) string
+	// Prometheus and Alertmanager are the embedded engines' handlers; nil has
+	// none. What the configuration names under backends comes first.
+	Prometheus, Alertmanager http.Handler
+	// Logs is the embedded log store; nil has none.
+	Logs logs.Store
 	// Docs is the manual that the assistant answers from; nil has none.
 	Docs fs.FS
 }
@@ -71,6 +78,7 @@ type Platform struct {
 	gateway  *gateway.Gateway
 	models   *models
 	registry *op.Registry
+	backends *backends.Set
 	config   atomic.Pointer[serverconfig.Config]
 	chat     atomic.Pointer[chat.Service]
 	closers  []closer
@@ -200,6 +208,12 @@ func (p *Platform) mayRun(ctx context.Context, id op.Identity, s *op.Spec, names
 	return p.rate(ctx, id.Subject, "", "")
 }
 
+// Authorize decides who may use what is not an operation: the native APIs of
+// the engines.
+func (*Platform) Authorize(id op.Identity, noun string, effect op.Effect) error {
+	return authz.Authorize(id, noun, effect, "default")
+}
+
 // mayInvoke is the permission of a service call.
 func (p *Platform) mayInvoke(ctx context.Context, service, operation string) error {
 	if inner(service) {
@@ -227,7 +241,10 @@ func (p *Platform) bind() {
 		Begin:     p.audit.Begin,
 		MaxBody:   int64(p.o.Config.Limits.BodyBytes),
 	})
+	p.backends = backends.New(observed(p.o))
+	p.closing("backends", func() error { p.backends.Close(); return nil })
 	ops.Bind(p.registry, ops.Deps{
+		Logs: p.backends.Logs(), Metrics: p.backends.Metrics(),
 		Version: p.o.Version.Version, Gateway: services{p.gateway}, Sessions: p.sessions,
 		Chat: window{}, Accounts: p.identity, Audit: p.audit, Provider: providers{p},
 		Status: p.status, Now: p.o.Now,

@@ -115,6 +115,9 @@ func (c *call) stream(up *ai.Reply, yield func([]byte, error) bool) {
 		}
 		if !yield(chunk, nil) {
 			c.takeUsage(up)
+			if finished {
+				c.end(nil) // the last word was taken: whoever stops there has the whole answer
+			}
 			return
 		}
 		switch {

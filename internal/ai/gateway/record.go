@@ -9,7 +9,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/aictl/aictl/internal/fail"
-	"github.com/aictl/aictl/internal/op"
 )
 
 // record leaves one metric, one log line and one span, and feeds Stats.
@@ -93,9 +92,6 @@ func (c *call) log(err error, code fail.Code, status int, took int64, revision, 
 		slog.String("user.name", c.subject),
 		slog.String("url.path", "/"+c.in.Service+"/"+c.in.Operation),
 	)
-	if id := op.RequestID(c.ctx); id != "" {
-		attrs = append(attrs, slog.String("http.request.id", id))
-	}
 	if id := c.traceID(); id != "" {
 		attrs = append(attrs, slog.String("trace.id", id))
 	}

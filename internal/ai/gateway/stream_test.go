@@ -323,3 +323,19 @@ func TestAFullQueueRefusesAtOnce(t *testing.T) {
 	running, waiting := q.depths()
 	require.Zero(t, running+waiting)
 }
+
+// Whoever stops at the last word has the whole answer: that is no failure.
+func TestAReaderThatStopsAtTheEndIsASuccess(t *testing.T) {
+	g := chat(t, Options{}, chatPolicy(), upstream(t, good))
+	reply, err := g.Do(t.Context(), ask(true))
+	require.NoError(t, err)
+	for chunk, err := range reply.Chunks {
+		require.NoError(t, err)
+		if bytes.Contains(chunk, []byte("[DONE]")) {
+			break
+		}
+	}
+	require.EqualValues(t, 1, g.Stats()[0].Requests)
+	require.Zero(t, g.Stats()[0].Errors)
+	require.NoError(t, g.Drain(t.Context()))
+}
