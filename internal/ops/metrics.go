@@ -184,8 +184,12 @@ func describeMetric(name string, known map[string]api.Metric) api.Metric {
 		m.Type = "unknown"
 	}
 	m.Name = name
-	if m.Unit == "" {
-		m.Unit = metrics.UnitOf(name).Name
+	switch u := metrics.UnitOf(name).Name; {
+	case m.Unit != "":
+	case u == "bytes" || u == "seconds" || u == "ratio":
+		m.Unit = u
+	case u == "timestamp":
+		m.Unit = "seconds"
 	}
 	return m
 }

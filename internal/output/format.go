@@ -61,7 +61,7 @@ func Parse(s string) (Format, error) {
 			break
 		}
 		return Format{Kind: Table}, nil
-	case Table, Wide, JSON, YAML, JSONL, Name, CSV, Raw:
+	case Table, Wide, JSON, YAML, JSONL, Name, CSV, Raw, Graph:
 		if hasArg {
 			return Format{}, fail.New(fail.Usage, "the output format %s takes no expression", kind).Hint("-o %s", kind)
 		}

@@ -35,8 +35,10 @@ func raw(v api.Number) string {
 		return "+Inf"
 	case math.IsInf(f, -1):
 		return "-Inf"
+	case f == 0, math.Abs(f) >= 1e-6 && math.Abs(f) < 1e21: // as JSON has it
+		return strconv.FormatFloat(f, 'f', -1, 64)
 	default:
-		return strconv.FormatFloat(f, 'g', -1, 64)
+		return strconv.FormatFloat(f, 'e', -1, 64)
 	}
 }
 
