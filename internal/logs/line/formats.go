@@ -241,9 +241,14 @@ func (p *Parser) readAccess(r *record, s string) bool {
 		method = ""
 	}
 	for _, f := range [...]pair{
-		{"client.address", m[1]}, {"user.name", m[2]}, {"http.request.method", method}, {"url.original", target},
-		{"http.response.status_code", m[5]}, {"http.response.body.bytes", m[6]},
-		{"http.request.referrer", m[7]}, {"user_agent.original", m[8]},
+		{"client.address", m[1]},
+		{"user.name", m[2]},
+		{"http.request.method", method},
+		{"url.original", target},
+		{"http.response.status_code", m[5]},
+		{"http.response.body.bytes", m[6]},
+		{"http.request.referrer", m[7]},
+		{"user_agent.original", m[8]},
 	} {
 		if f.value != "" && f.value != "-" {
 			r.pairs = append(r.pairs, f)

@@ -2,7 +2,6 @@ package line
 
 import (
 	"bytes"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -177,10 +176,10 @@ func (r *Renderer) appendColumns(dst []byte, rec *record) []byte {
 		if i > 0 {
 			dst = append(dst, "  "...)
 		}
-		switch {
-		case c.own == where.OwnTime:
+		switch c.own {
+		case where.OwnTime:
 			dst = r.appendTime(dst, rec.e.Time)
-		case c.own == where.OwnLevel:
+		case where.OwnLevel:
 			dst = r.appendLevel(dst, rec)
 		default:
 			var ok bool
@@ -268,7 +267,8 @@ func isNoise(key string) bool {
 // appendText adds a text, which is quoted where it would be read as several;
 // one of several lines becomes a block.
 func (r *Renderer) appendText(dst, text []byte) []byte {
-	if i := bytes.IndexByte(text, '\n'); i >= 0 && i < len(text)-1 {
+	found := looks(text)
+	if found&hasLine != 0 && bytes.IndexByte(text, '\n') < len(text)-1 {
 		b := block{key: len(r.blockBuf)}
 		r.blockBuf = append(r.blockBuf, r.key...)
 		b.from = len(r.blockBuf)
@@ -277,7 +277,7 @@ func (r *Renderer) appendText(dst, text []byte) []byte {
 		r.blocks = append(r.blocks, b)
 		return dst
 	}
-	return r.appendPair(dst, text, len(text) == 0 || slices.ContainsFunc(text, func(c byte) bool { return c <= ' ' || c == '"' || c == '=' }))
+	return r.appendPair(dst, text, len(text) == 0 || found&hasBreak != 0)
 }
 
 func (r *Renderer) appendPair(dst, value []byte, quoted bool) []byte {
@@ -294,6 +294,40 @@ func (r *Renderer) appendPair(dst, value []byte, quoted bool) []byte {
 	return dst
 }
 
-func appendSafe(dst []byte, s string) []byte { return append(dst, term.Safe(s)...) }
+// What looks finds in a text.
+const (
+	hasOdd   = 1 << iota // what is no printable ASCII: term.Safe has a say
+	hasLine              // a line feed
+	hasBreak             // what ends a value: a space, a quote, =, a control character
+)
 
-func appendLineSafe(dst []byte, s string) []byte { return append(dst, term.SafeLine(s)...) }
+// classes are what each byte is. They are never written.
+var classes = func() (t [256]uint8) {
+	for c := range t {
+		if c < ' ' || c >= 0x7f {
+			t[c] |= hasOdd
+		}
+		if c <= ' ' || c == '"' || c == '=' {
+			t[c] |= hasBreak
+		}
+	}
+	t['\n'] |= hasLine
+	return t
+}()
+
+// looks passes over the text once, without a branch: fields are short and many.
+func looks(text []byte) (all uint8) {
+	for _, c := range text {
+		all |= classes[c]
+	}
+	return all
+}
+
+func appendLineSafe(dst []byte, s string) []byte {
+	if looks(bytesOf(s))&hasOdd == 0 {
+		return append(dst, s...)
+	}
+	return append(dst, term.SafeLine(s)...)
+}
+
+func appendSafe(dst []byte, s string) []byte { return append(dst, term.Safe(s)...) }

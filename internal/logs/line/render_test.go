@@ -50,8 +50,10 @@ func TestRenderBareAndOdd(t *testing.T) {
 		{api.LogEntry{Message: "a\r\nb\n c\n"}, "a\n    b\n     c\n"},
 		{api.LogEntry{Message: "x", Level: "odd"}, strings.Repeat(" ", 23) + " odd   x\n"},
 		{api.LogEntry{Message: "x", Fields: []byte(`{`)}, "x\n"},
-		{api.LogEntry{Message: "\x1b]0;t\a\x9b31m", Service: "\x1b[2J", Level: "\x1b", Fields: []byte(`{"\u001b[1m":"\u001b[2m\u202e"}`)},
-			strings.Repeat(" ", 23) + " ^[    ^[[2J ^[]0;t^G\uFFFD31m ^[[1m=\"^[[2m<U+202E>\"\n"},
+		{
+			api.LogEntry{Message: "\x1b]0;t\a\x9b31m", Service: "\x1b[2J", Level: "\x1b", Fields: []byte(`{"\u001b[1m":"\u001b[2m\u202e"}`)},
+			strings.Repeat(" ", 23) + " ^[    ^[[2J ^[]0;t^G\uFFFD31m ^[[1m=\"^[[2m<U+202E>\"\n",
+		},
 	} {
 		require.Equal(t, tt.want, string(r.AppendEntry(nil, &tt.e)))
 	}

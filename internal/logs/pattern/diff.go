@@ -69,18 +69,17 @@ func Compare(before, after []api.LogPattern, was, is Window, factor float64) Cha
 			LogPattern: g.after, Baseline: g.before.Count,
 			Rate: float64(g.after.Count) / is.hours(), BaseRate: float64(g.before.Count) / was.hours(),
 		}
-		switch {
-		case g.after.Count == 0:
+		if g.after.Count == 0 {
 			c.LogPattern = g.before
 			c.Count = 0
-			c.ID, c.Pattern = ID(g.template), g.template
+		}
+		c.ID, c.Pattern = ID(g.template), g.template
+		if g.after.Count == 0 {
 			out.Gone = append(out.Gone, c)
 			continue
-		default:
-			c.ID, c.Pattern = ID(g.template), g.template
-			p := rateTest(g.before.Count, g.after.Count, was.hours(), is.hours(), factor)
-			c.PValue = &p
 		}
+		p := rateTest(g.before.Count, g.after.Count, was.hours(), is.hours(), factor)
+		c.PValue = &p
 		if g.before.Count == 0 {
 			out.New = append(out.New, c)
 		} else {

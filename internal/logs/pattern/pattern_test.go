@@ -2,7 +2,6 @@ package pattern
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -103,7 +102,7 @@ func TestCompare(t *testing.T) {
 	require.Equal(t, ID("surge of <*>"), surge.ID)
 	require.Nil(t, got.Gone[0].PValue)
 	require.Equal(t, "example of old thing", got.Gone[0].Example)
-	require.InDelta(t, math.Pow(2.0/3, 3), *got.New[0].PValue, 1e-12)
+	require.InDelta(t, 8.0/27, *got.New[0].PValue, 1e-12)
 
 	// Twice as much in twice the time is no surge; 1900 against 1000 is one at
 	// a factor of 1.

@@ -34,7 +34,9 @@ func (m matches) text(s string) bool                       { return m.re.MatchSt
 func (m matches) number(_ float64, v *fastjson.Value) bool { return m.re.MatchString(string(raw(v))) }
 func (m matches) time(t time.Time) bool                    { return m.re.MatchString(timeText(t)) }
 func (m matches) bool(b bool) bool                         { return m.re.MatchString(boolText(b)) }
-func timeText(t time.Time) string                          { return t.UTC().Format(time.RFC3339Nano) }
+
+func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
 func boolText(b bool) string {
 	if b {
 		return "true"

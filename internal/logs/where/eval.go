@@ -35,30 +35,32 @@ func Eval(e Expr, entry *api.LogEntry) bool { return Compile(e).Match(entry) }
 // Program is a compiled expression. It is safe for concurrent use.
 type Program struct {
 	root    node
-	parsers sync.Pool // of *fastjson.Parser
+	records sync.Pool // of *record
 }
 
 // Compile prepares an expression for many entries.
 func Compile(e Expr) *Program {
-	return &Program{root: compile(e), parsers: sync.Pool{New: func() any { return new(fastjson.Parser) }}}
+	return &Program{root: compile(e), records: sync.Pool{New: func() any { return &record{parser: new(fastjson.Parser)} }}}
 }
 
 // Match says whether the entry fulfils the expression.
-func (p *Program) Match(entry *api.LogEntry) bool {
-	r := record{entry: entry}
-	parser, _ := p.parsers.Get().(*fastjson.Parser)
-	r.parser = parser
-	ok := p.root.match(&r)
-	p.parsers.Put(parser)
-	return ok
-}
+func (p *Program) Match(entry *api.LogEntry) bool { return p.match(entry, nil, false) }
 
 // MatchDocument is Match for an entry whose document was parsed already; its
 // own members may stand in the document too. entry.Fields is not looked at.
 // doc is used by this call alone (fastjson values change when they are read)
 // and may be nil.
 func (p *Program) MatchDocument(entry *api.LogEntry, doc *fastjson.Value) bool {
-	return p.root.match(&record{entry: entry, doc: doc, parsed: true})
+	return p.match(entry, doc, true)
+}
+
+func (p *Program) match(entry *api.LogEntry, doc *fastjson.Value, parsed bool) bool {
+	r, _ := p.records.Get().(*record)
+	r.entry, r.doc, r.parsed = entry, doc, parsed
+	ok := p.root.match(r)
+	r.entry, r.doc = nil, nil
+	p.records.Put(r)
+	return ok
 }
 
 // record is one entry under evaluation. Its document is parsed at the first

@@ -2,7 +2,6 @@ package where_test
 
 import (
 	"encoding/json"
-	"errors"
 	"math/rand/v2"
 	"regexp"
 	"strings"
@@ -82,11 +81,11 @@ func TestErrors(t *testing.T) {
 func TestCaret(t *testing.T) {
 	_, err := where.Parse("größe >> 5")
 	var e *fail.Error
-	require.True(t, errors.As(err, &e))
+	require.ErrorAs(t, err, &e)
 	require.Equal(t, "größe >> 5\n       ^", e.Next)
 	long := strings.Repeat("a == 1 && ", 20) + "b == ) && " + strings.Repeat("a == 1 && ", 20) + "c == 1"
 	_, err = where.Parse(long)
-	require.True(t, errors.As(err, &e))
+	require.ErrorAs(t, err, &e)
 	require.Equal(t, "… a == 1 && a == 1 && a == 1 && b == ) && a == 1 && a == 1 && a == 1 && a…\n"+
 		"                                     ^", e.Next)
 }
