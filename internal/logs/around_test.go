@@ -115,6 +115,21 @@ func TestSample(t *testing.T) {
 			require.InDelta(t, 0.75, float64(late)/float64(n), 0.02, "each slice by its share")
 		}
 	}
+	t.Run("a burst", func(t *testing.T) {
+		s := logstest.New()
+		for i := range 5000 {
+			s.Add(entry(fmt.Sprint(i), begin.Add(time.Duration(i)*time.Millisecond)))
+		}
+		seq, stats := logs.Sample(t.Context(), s, q, 500)
+		var last time.Time
+		for e, err := range seq {
+			require.NoError(t, err)
+			last = e.Time
+		}
+		require.True(t, stats.Sampled)
+		require.InDelta(t, 500, stats.Looked, 60)
+		require.Greater(t, last.Sub(begin), 4*time.Second, "its end is looked at too")
+	})
 	s.Fault = func(_ context.Context, call string) error {
 		if call == "Scan" {
 			return fail.New(fail.Unavailable, "gone")

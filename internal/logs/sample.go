@@ -67,8 +67,7 @@ func Sample(ctx context.Context, store Store, q Query, limit int64) (iter.Seq2[a
 // strata cuts the query into the queries of the sample: one for all where all
 // may be looked at.
 func strata(ctx context.Context, store Store, q Query, limit int64, s *api.LogSample) ([]Query, error) {
-	step := max(q.To.Sub(q.From)/sampleSlices, time.Millisecond).Truncate(time.Millisecond)
-	buckets, err := store.Histogram(ctx, q, step)
+	step, buckets, err := slice(ctx, store, q)
 	if err != nil {
 		return nil, err
 	}
@@ -83,20 +82,52 @@ func strata(ctx context.Context, store Store, q Query, limit int64, s *api.LogSa
 	s.Sampled = true
 	var parts []Query
 	for _, b := range buckets {
-		if b.Count == 0 {
+		part := narrowed(q, b.Time, step)
+		if share := limit * b.Count / s.Entries; b.Count*crowdedShare <= s.Entries || share < sampleSlices || step <= time.Millisecond {
+			parts = take(parts, part, b.Count, share)
 			continue
 		}
-		part := q
-		if b.Time.After(part.From) {
-			part.From = b.Time
+		// A burst: its slice is cut again, or its first moments would stand for
+		// all of it.
+		fine, within, err := slice(ctx, store, part)
+		if err != nil {
+			return nil, err
 		}
-		if end := b.Time.Add(step); end.Before(part.To) {
-			part.To = end
-		}
-		part.Limit = int(max(1, limit*b.Count/s.Entries))
-		if part.From.Before(part.To) {
-			parts = append(parts, part)
+		for _, f := range within {
+			parts = take(parts, narrowed(part, f.Time, fine), f.Count, limit*f.Count/s.Entries)
 		}
 	}
 	return parts, nil
+}
+
+// crowdedShare: a slice that holds more than one so manieth of all entries is
+// cut again.
+const crowdedShare = 20
+
+// slice counts the matches in as many steps as a sample has.
+func slice(ctx context.Context, store Store, q Query) (time.Duration, []api.LogBucket, error) {
+	step := max((q.To.Sub(q.From) / sampleSlices).Truncate(time.Millisecond), time.Millisecond)
+	buckets, err := store.Histogram(ctx, q, step)
+	return step, buckets, err
+}
+
+// narrowed is the query for one step of it.
+func narrowed(q Query, at time.Time, step time.Duration) Query {
+	if at.After(q.From) {
+		q.From = at
+	}
+	if end := at.Add(step); end.Before(q.To) {
+		q.To = end
+	}
+	return q
+}
+
+// take adds a part that holds anything; of what holds something, one entry at
+// least is looked at.
+func take(parts []Query, part Query, count, share int64) []Query {
+	if count == 0 || !part.From.Before(part.To) {
+		return parts
+	}
+	part.Limit = int(max(1, share))
+	return append(parts, part)
 }

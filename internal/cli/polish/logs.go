@@ -80,6 +80,7 @@ func (c *logsCommand) run(cmd *cobra.Command, in any) error {
 	if err := logWindow(c.f, cmd, &q.LogFilter); err != nil {
 		return err
 	}
+	last := q.Limit // as it was given: Validate puts the default in the place of 0
 	if err := op.Validate(q); err != nil {
 		return err
 	}
@@ -91,7 +92,7 @@ func (c *logsCommand) run(cmd *cobra.Command, in any) error {
 		return c.stdin(cmd, q, columns)
 	}
 	if on, err := cmd.Flags().GetBool("follow"); err == nil && on {
-		return c.follow(cmd, q, columns)
+		return c.follow(cmd, q, last, columns)
 	}
 	for _, name := range []string{"cursor", "hold"} {
 		if cmd.Flags().Changed(name) {

@@ -44,7 +44,7 @@ type follower struct {
 	heard bool
 }
 
-func (c *logsCommand) follow(cmd *cobra.Command, q *api.LogSearchInput, columns []string) error {
+func (c *logsCommand) follow(cmd *cobra.Command, q *api.LogSearchInput, last int, columns []string) error {
 	if q.After > 0 || q.Before > 0 || q.Around > 0 {
 		return fail.New(fail.Usage, "lines of context do not go with -f").Hint("leave -A, -B and -C out, or -f")
 	}
@@ -74,7 +74,7 @@ func (c *logsCommand) follow(cmd *cobra.Command, q *api.LogSearchInput, columns 
 	}
 	if t.in.From.IsZero() && t.in.Cursor == "" {
 		if t.in.Last = followLast; cmd.Flags().Changed("limit") {
-			t.in.Last = q.Limit
+			t.in.Last = last
 		}
 	}
 	return t.run(cmd.Context())

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -407,6 +410,78 @@ func TestLogsFollowOverCutConnections(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	require.Greater(t, calls, 3)
+}
+
+// brokenPipe takes some lines and then breaks, as a consumer that is killed.
+type brokenPipe struct {
+	locked
+	left int
+}
+
+func (b *brokenPipe) Write(p []byte) (int, error) {
+	if b.left--; b.left < 0 {
+		return 0, syscall.EPIPE
+	}
+	return b.locked.Write(p)
+}
+
+// TestLogsFollowLosesNothing kills the consumer at arbitrary lines: what it
+// took over all runs is everything, some of it twice.
+func TestLogsFollowLosesNothing(t *testing.T) {
+	const n = 500
+	d := newDesk(t)
+	for i := range n {
+		d.store.Add(entryAt(time.Minute-time.Duration(i), fmt.Sprintf("%03d", i), "info", "chat", fmt.Sprintf("%03d", i), ""))
+	}
+	cursor := filepath.Join(t.TempDir(), "cursor")
+	took := map[string]int{}
+	for run, lines := range []int{3, 100, 1, 0, 250, 7, 10_000} {
+		pipe := &brokenPipe{left: lines}
+		d.io.Out = pipe
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- d.run(ctx, "logs", "-f", "--cursor", cursor, "--since", "1h", "-o", "raw") }()
+		if lines > n {
+			require.Eventually(t, func() bool { return strings.Contains(pipe.String(), "499") }, 5*time.Second, 5*time.Millisecond)
+			cancel()
+		}
+		err := <-done
+		cancel()
+		require.Error(t, err)
+		require.Equal(t, lines <= n, errors.Is(err, syscall.EPIPE), "run %d: %v", run, err)
+		for line := range strings.Lines(pipe.String()) {
+			took[strings.TrimSpace(line)]++
+		}
+	}
+	require.Len(t, took, n)
+}
+
+// TestLogsOfSeveralContexts merges by time and names the contexts; one that
+// does not answer makes a partial answer.
+func TestLogsOfSeveralContexts(t *testing.T) {
+	d := newDesk(t, day()...)
+	delete(d.env, "AICTL_SERVER")
+	config := filepath.Join(d.env["HOME"], "config.yaml")
+	require.NoError(t, os.WriteFile(config, []byte("contexts:\n  - {name: east, server: 'http://127.0.0.1:1'}\n  - {name: west, server: 'http://127.0.0.1:2'}\n"), 0o600))
+	d.env["AICTL_CONFIG"] = config
+	err := d.run(t.Context(), "logs", "boom", "--context", "*", "-o", "json", "--jq", "[.[].context]|sort|join(\",\")")
+	require.NoError(t, err, d.err)
+	require.Equal(t, "east,west\n", d.out.String())
+
+	d.wrap = func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Host == "127.0.0.1:2" {
+				fail.WriteProblem(w, fail.New(fail.Unavailable, "down"))
+				return
+			}
+			h.ServeHTTP(w, r)
+		})
+	}
+	d.out.buf.Reset()
+	err = d.run(t.Context(), "logs", "boom", "--context", "*")
+	require.Equal(t, fail.Partial, fail.CodeOf(err))
+	require.ErrorContains(t, err, "west")
+	require.Contains(t, d.out.String(), "11:52:00.000 east ERROR predict boom")
 }
 
 func TestLogsStdin(t *testing.T) {
