@@ -81,7 +81,7 @@ func NodeExporter(t testing.TB) string {
 	t.Helper()
 	address := fmt.Sprintf("127.0.0.1:%d", FreePort(t))
 	process := Start(t, "node-exporter", exec.Command(Find(t, "prometheus-node-exporter", "node_exporter"), //nolint:noctx // the test's cleanup stops it
-		"--web.listen-address="+address))
+		"--web.listen-address="+address, "--log.level=error", "--no-collector.systemd"))
 	answers(t, process, "http://"+address+"/metrics")
 	return address
 }

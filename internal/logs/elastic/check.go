@@ -35,7 +35,7 @@ func (s *Store) Check(ctx context.Context) (logs.Info, error) {
 			return logs.Info{}, err
 		}
 		// Accounts that may read an index need not be let see the cluster.
-		if _, err := s.fieldCaps(ctx); err != nil {
+		if _, err := s.fieldCaps(ctx, capsAge); err != nil {
 			return logs.Info{}, err
 		}
 		s.know(elasticsearch)

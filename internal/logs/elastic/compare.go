@@ -80,25 +80,27 @@ func (t *translator) keyword(name, path string, sub bool, op where.Op, v where.V
 			if utf8.RuneCountInString(v.Text) > shortText {
 				return t.present(name, m)
 			}
-			return term(path, v.Text), true
+			if !sub {
+				return term(path, v.Text), true
+			}
+			return t.loosely(term(path, v.Text), name, path, m), true
 		}
 		if c := t.caps.fields[path]; c.kind != "keyword" {
 			return t.present(name, m)
 		}
 		q := ranged(path, dsl{rangeOp(op): v.Text})
-		if m == over {
-			q = anyOf(q, ignored(path, name))
-		}
-		return q, !sub
+		return t.loosely(q, name, path, m), !sub
 	case where.Bool:
 		if op == where.Eq && !t.plainly {
-			return dsl{"regexp": dsl{path: dsl{"value": anyCase(strconv.FormatBool(v.Bool)), "flags": "NONE"}}}, true
+			q := dsl{"regexp": dsl{path: dsl{"value": anyCase(strconv.FormatBool(v.Bool)), "flags": "NONE"}}}
+			return t.loosely(q, name, path, m), true
 		}
 	case where.Number:
 		// A text that is this number: as it is usually written, or with an exponent.
 		if n := v.Number; op == where.Eq && m == over && !t.plainly && n == math.Trunc(n) && math.Abs(n) < 1<<53 {
 			plain := fmt.Sprintf(`[\-\+]?0*%d(\.0*)?|[0-9\.\-\+]+[eE][0-9\-\+]+|0*\.0*`, int64(math.Abs(n)))
-			return dsl{"regexp": dsl{path: dsl{"value": plain + "|" + literalText(v.Text), "flags": "NONE"}}}, false
+			q := dsl{"regexp": dsl{path: dsl{"value": plain + "|" + literalText(v.Text), "flags": "NONE"}}}
+			return t.loosely(q, name, path, m), false
 		}
 	case where.Duration, where.Size, where.Time:
 	}
@@ -371,10 +373,12 @@ func (t *translator) level(field string, op where.Op, v where.Value, m mode) (ds
 
 // levelWords says that the field is one of the words.
 func (t *translator) levelWords(name string, words []string, m mode) (dsl, bool) {
-	c, path, _, ok := t.caps.exact(name)
+	c, path, sub, ok := t.caps.exact(name)
 	switch {
 	case !ok:
 		return t.present(name, m)
+	case c.keyword() && sub:
+		return t.loosely(terms(path, words), name, path, m), true
 	case c.keyword():
 		return terms(path, words), true
 	case limits[c.kind] != limit{}:

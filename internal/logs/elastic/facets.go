@@ -81,7 +81,7 @@ func (s *Store) Fields(ctx context.Context, q logs.Query, names []string, top in
 // facets finds how to count the named fields, or all; other lists those that
 // have to be read.
 func (c *compiled) facets(names []string) (out []facet, other []string) {
-	t := &translator{caps: c.caps}
+	t := newTranslator(c.caps, false)
 	if len(names) == 0 {
 		all := c.caps.leaves()
 		names = all[:min(len(all), maxFields)]
@@ -188,7 +188,7 @@ func (s *Store) readFields(ctx context.Context, q logs.Query, c *compiled, names
 	out := make([]api.LogField, len(names))
 	for j, name := range names {
 		f := api.LogField{Name: name, Count: tallies[j].count, Values: []api.LogFieldValue{}}
-		if fields := (&translator{caps: c.caps}).candidates(name); len(fields) > 0 {
+		if fields := newTranslator(c.caps, false).candidates(name); len(fields) > 0 {
 			f.Type = c.caps.fields[fields[0]].kind
 		}
 		for v, n := range tallies[j].values {

@@ -3,6 +3,7 @@ package elastic
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
 	"github.com/aictl/aictl/internal/fail"
+	"github.com/aictl/aictl/internal/logs/where"
 )
 
 // Mapping names the fields that hold the members of an entry, each in order:
@@ -45,6 +47,28 @@ type fieldCaps struct {
 	// plain says that the texts of the messages are cut into words by the
 	// standard rules, so that a run of letters and digits is within one word.
 	plain bool
+	given Mapping // what the options say
+	// uniform says of a text whether every index that has it has its keyword
+	// subfield too. It is found out when asked for; guarded by Store.mu.
+	uniform map[string]bool
+	many    bool // there is more than one index
+}
+
+// memberNames lists the fields that might hold a member, in any index.
+func (f *fieldCaps) memberNames(own where.Own) []string {
+	given, names := f.given.Message, messageNames
+	switch own { //nolint:exhaustive // the others are not found out
+	case where.OwnLevel:
+		given, names = f.given.Level, levelNames
+	case where.OwnService:
+		given, names = f.given.Service, serviceNames
+	case where.OwnTrace:
+		given, names = f.given.Trace, traceNames
+	}
+	if len(given) > 0 {
+		return given
+	}
+	return names
 }
 
 // fieldCap is one field over all indices.
@@ -88,57 +112,34 @@ func (f *fieldCaps) exact(name string) (c fieldCap, path string, sub, ok bool) {
 	return c, name, false, false
 }
 
-func (s *Store) fieldCaps(ctx context.Context) (*fieldCaps, error) {
+// fieldCaps is what the indices say of their fields, at most capsAge old; no
+// older than maxAge where that is shorter.
+func (s *Store) fieldCaps(ctx context.Context, maxAge time.Duration) (*fieldCaps, error) {
 	s.mu.Lock()
 	known := s.caps
 	s.mu.Unlock()
 	now := s.o.Now()
-	if known != nil && now.Sub(known.at).Abs() < capsAge {
+	if known != nil && len(known.fields) > 0 && now.Sub(known.at).Abs() < min(capsAge, maxAge) {
 		return known, nil
 	}
-	var answer struct {
-		Fields map[string]map[string]struct {
-			Searchable   bool     `json:"searchable"`
-			Aggregatable bool     `json:"aggregatable"`
-			Metadata     bool     `json:"metadata_field"`
-			Indices      []string `json:"indices"`
-		} `json:"fields"`
-	}
-	yes := true
-	_, err := s.do(ctx, "reading the fields", esapi.FieldCapsRequest{
-		Index: s.o.Index, Fields: []string{"*"}, IgnoreUnavailable: &yes, AllowNoIndices: &yes,
-	}, &answer)
+	types, indices, err := s.fieldTypes(ctx, []string{"*"}, false)
 	if err != nil {
 		return nil, err
 	}
-	f := &fieldCaps{at: now, fields: make(map[string]fieldCap, len(answer.Fields))}
-	for name, types := range answer.Fields {
-		c := fieldCap{searchable: true, aggregatable: true}
-		for kind, t := range types {
-			if kind == "unmapped" {
-				continue
-			}
-			if t.Metadata || strings.HasPrefix(name, "_") {
-				c.kind = ""
-				break
-			}
-			if kind == "nested" {
-				f.nested = append(f.nested, name)
-			}
-			if c.kind != "" && c.kind != kind {
-				kind = conflicting(c.kind, kind)
-			}
-			c.kind = kind
-			c.searchable = c.searchable && t.Searchable
-			c.aggregatable = c.aggregatable && t.Aggregatable
+	f := &fieldCaps{at: now, fields: make(map[string]fieldCap, len(types)), uniform: map[string]bool{}, many: len(indices) != 1}
+	for name, of := range types {
+		c := of.merged(name)
+		if c.kind == "" {
+			continue
 		}
-		if c.kind != "" {
-			f.fields[name] = c
+		f.fields[name] = c
+		if _, ok := of["nested"]; ok {
+			f.nested = append(f.nested, name)
 		}
 	}
 	f.findMembers(s.o.Fields)
-	if types := answer.Fields[f.members.Time]; len(types) > 1 {
-		for kind, t := range types {
+	if of := types[f.members.Time]; len(of) > 1 {
+		for kind, t := range of {
 			if kind == "date" || kind == "date_nanos" {
 				f.fields[f.members.Time] = fieldCap{kind: conflicting(kind, "date_nanos"), searchable: true, aggregatable: true}
 			} else if kind != "unmapped" {
@@ -153,6 +154,104 @@ func (s *Store) fieldCaps(ctx context.Context) (*fieldCaps, error) {
 	s.caps = f
 	s.mu.Unlock()
 	return f, nil
+}
+
+// fieldTypes is the types that one field has in the indices, by type.
+type fieldTypes map[string]struct {
+	Searchable   bool     `json:"searchable"`
+	Aggregatable bool     `json:"aggregatable"`
+	Metadata     bool     `json:"metadata_field"`
+	Indices      []string `json:"indices"`
+}
+
+func (s *Store) fieldTypes(ctx context.Context, names []string, unmapped bool) (map[string]fieldTypes, []string, error) {
+	var answer struct {
+		Indices []string              `json:"indices"`
+		Fields  map[string]fieldTypes `json:"fields"`
+	}
+	yes := true
+	_, err := s.do(ctx, "reading the fields", esapi.FieldCapsRequest{
+		Index: s.o.Index, Fields: names, IgnoreUnavailable: &yes, AllowNoIndices: &yes, IncludeUnmapped: &unmapped,
+	}, &answer)
+	return answer.Fields, answer.Indices, err
+}
+
+// checkSubfields finds out whether the keyword subfields that a query relies
+// on are there in every index that has the text. Where not, the store can't
+// count by them.
+func (s *Store) checkSubfields(ctx context.Context, c *compiled) error {
+	if !c.caps.many || len(c.subs) == 0 {
+		return nil
+	}
+	for name := range c.subs {
+		s.mu.Lock()
+		uniform, known := c.caps.uniform[name]
+		s.mu.Unlock()
+		if !known {
+			_, path, _, _ := c.caps.exact(name)
+			types, _, err := s.fieldTypes(ctx, []string{name, path}, true)
+			if err != nil {
+				return err
+			}
+			lacking := types[name]["unmapped"].Indices
+			uniform = !slices.ContainsFunc(types[path]["unmapped"].Indices, func(index string) bool { return !slices.Contains(lacking, index) })
+			s.mu.Lock()
+			c.caps.uniform[name] = uniform
+			s.mu.Unlock()
+		}
+		if !uniform && c.exact {
+			c.exact = false
+			c.client = append(c.client, name+" (not every index has it as a keyword)")
+		}
+	}
+	return nil
+}
+
+// merged is the field over all indices; nothing for one of the store's own.
+func (of fieldTypes) merged(name string) fieldCap {
+	c := fieldCap{searchable: true, aggregatable: true}
+	for _, kind := range slices.Sorted(maps.Keys(of)) {
+		t := of[kind]
+		if kind == "unmapped" {
+			continue
+		}
+		if t.Metadata || strings.HasPrefix(name, "_") {
+			return fieldCap{}
+		}
+		if c.kind != "" && c.kind != kind {
+			kind = conflicting(c.kind, kind)
+		}
+		c.kind = kind
+		c.searchable = c.searchable && t.Searchable
+		c.aggregatable = c.aggregatable && t.Aggregatable
+	}
+	return c
+}
+
+// stillHold says whether the fields that a translation has looked at are what
+// they were. A document can't be visible before its fields are known, so that
+// a yes after a read says that the read was of the right fields.
+func (s *Store) stillHold(ctx context.Context, caps *fieldCaps, asked map[string]bool) (bool, error) {
+	if len(asked) == 0 {
+		return true, nil
+	}
+	var names []string
+	for name := range asked {
+		names = append(names, name, name+".keyword", name+".raw")
+	}
+	sort.Strings(names)
+	for chunk := range slices.Chunk(names, 60) { // they stand in the URL
+		types, _, err := s.fieldTypes(ctx, chunk, false)
+		if err != nil {
+			return false, err
+		}
+		for _, name := range chunk {
+			if name != caps.members.Time && types[name].merged(name).kind != caps.fields[name].kind {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
 }
 
 // conflict is the type of a field that indices disagree about.
@@ -186,6 +285,7 @@ func (f *fieldCaps) findMembers(given Mapping) {
 			}
 		}
 	}
+	f.given = given
 	find := func(out *[]string, names []string) {
 		if len(*out) > 0 {
 			return

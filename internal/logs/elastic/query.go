@@ -25,6 +25,8 @@ type compiled struct {
 	client []string
 	match  *matcher
 	read   *reader
+	asked  map[string]bool // the fields that it looked for
+	subs   map[string]bool // the texts that it looked for in their keyword subfield
 }
 
 // compileOptions vary a compilation.
@@ -37,8 +39,8 @@ func compile(caps *fieldCaps, q logs.Query, o compileOptions) *compiled {
 	if o.anyTime {
 		q.From = time.Time{}
 	}
-	t := &translator{caps: caps, plainly: o.plainly}
-	c := &compiled{caps: caps, exact: true, match: newMatcher(q), read: newReader(caps.members)}
+	t := newTranslator(caps, o.plainly)
+	c := &compiled{caps: caps, exact: true, asked: t.asked, subs: t.subs, match: newMatcher(q), read: newReader(caps.members)}
 	var filters, counts []dsl
 	add := func(name string, say func(mode) (dsl, bool)) {
 		wide, _ := say(over)

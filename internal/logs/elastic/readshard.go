@@ -78,7 +78,8 @@ func (t *poll) read(ctx context.Context) error {
 		}
 		if sh.at.Max < sh.top {
 			r := reading{sh: sh, size: min(size, near)}
-			readings, asks = append(readings, r), append(asks, t.askNew(&readings[len(readings)-1]))
+			asks = append(asks, t.askNew(&r))
+			readings = append(readings, r)
 		}
 	}
 	answers, err := t.s.ask(ctx, asks)
@@ -132,7 +133,7 @@ func (sh *shard) filter() dsl {
 func (t *poll) wanted(sh *shard) dsl {
 	start := matchAll()
 	if sh.at.Max < sh.at.Start && !t.p.From.IsZero() {
-		tr := &translator{caps: t.c.caps}
+		tr := newTranslator(t.c.caps, false)
 		start = anyOf(tr.within(t.p.From, timeless, over), ranged("_seq_no", dsl{"gt": sh.at.Start}))
 	}
 	return all(t.c.filter, sh.filter(), start)
@@ -201,6 +202,7 @@ func (t *poll) takeNew(r reading, a *answer) error {
 		}
 	}
 	t.take(r.sh, hits)
+	t.moved = t.moved || to > at.Max
 	if at.Max = max(at.Max, to); at.AgainTerm > 0 && at.Max >= at.Again {
 		at.Again, at.AgainTerm = 0, 0
 	}

@@ -15,14 +15,30 @@ import (
 
 // plan compiles a query for the indices as they are now.
 func (s *Store) plan(ctx context.Context, q logs.Query, o compileOptions) (*compiled, error) {
-	caps, err := s.fieldCaps(ctx)
-	if err != nil {
-		return nil, err
+	for age := capsAge; ; age = time.Second {
+		caps, err := s.fieldCaps(ctx, age)
+		if err != nil {
+			return nil, err
+		}
+		if err := caps.checkTime(); err != nil {
+			return nil, err
+		}
+		c := compile(caps, q, o)
+		// A field that the indices don't have may be there by now.
+		if age < capsAge || !c.missesField() {
+			return c, s.checkSubfields(ctx, c)
+		}
 	}
-	if err := caps.checkTime(); err != nil {
-		return nil, err
+}
+
+// missesField says that a part of the query has no field that it is about.
+func (c *compiled) missesField() bool {
+	for name := range c.asked {
+		if _, ok := c.caps.fields[name]; !ok {
+			return true
+		}
 	}
-	return compile(caps, q, o), nil
+	return false
 }
 
 // Search implements logs.Store. A query with parts that run here reads on

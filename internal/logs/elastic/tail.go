@@ -54,8 +54,19 @@ func (s *Store) Next(ctx context.Context, q logs.Query, since logs.Position) (lo
 	if err != nil && tooHard(err) {
 		b, err = s.next(ctx, q, since, compileOptions{plainly: true})
 	}
+	for attempt := 0; errors.Is(err, errFieldsChanged); attempt++ {
+		if attempt == 5 { // every read has met another mapping
+			return b, fail.New(fail.Unavailable, "following the log: the fields of the indices change faster than they can be read").
+				Hint("leave the field out of the query, and filter its output")
+		}
+		b, err = s.next(ctx, q, since, compileOptions{})
+	}
 	return b, err
 }
+
+// errFieldsChanged says that a filter was translated for fields that are no
+// longer what they were: the read may lack documents and is done again.
+var errFieldsChanged = errors.New("the fields have changed")
 
 func (s *Store) next(ctx context.Context, q logs.Query, since logs.Position, o compileOptions) (logs.Batch, error) {
 	if q.Limit <= 0 {
@@ -69,7 +80,7 @@ func (s *Store) next(ctx context.Context, q logs.Query, since logs.Position, o c
 			return logs.Batch{}, err
 		}
 	}
-	caps, err := s.fieldCaps(ctx)
+	caps, err := s.fieldCaps(ctx, capsAge)
 	if err != nil {
 		return logs.Batch{}, err
 	}
@@ -96,6 +107,18 @@ func (s *Store) next(ctx context.Context, q logs.Query, since logs.Position, o c
 	if err := t.read(ctx); err != nil {
 		return logs.Batch{}, err
 	}
+	if t.moved {
+		ok, err := s.stillHold(ctx, caps, t.c.asked)
+		if err != nil {
+			return logs.Batch{}, err
+		}
+		if !ok {
+			s.mu.Lock()
+			s.caps = nil
+			s.mu.Unlock()
+			return logs.Batch{}, errFieldsChanged
+		}
+	}
 	t.tidy()
 	t.batch.Next = p.bytes(t.now)
 	return t.batch, nil
@@ -110,6 +133,7 @@ type poll struct {
 	now    time.Time
 	limit  int
 	shards []*shard
+	moved  bool // something was read
 	batch  logs.Batch
 }
 

@@ -35,6 +35,14 @@ type translator struct {
 	caps *fieldCaps
 	// plainly leaves out patterns, for stores that refuse or can't afford them.
 	plainly bool
+	// asked collects the fields that were looked for, there or not.
+	asked map[string]bool
+	// subs collects the texts whose keyword subfield stands for them.
+	subs map[string]bool
+}
+
+func newTranslator(caps *fieldCaps, plainly bool) *translator {
+	return &translator{caps: caps, plainly: plainly, asked: map[string]bool{}, subs: map[string]bool{}}
 }
 
 // unknown is a condition that can't be said.
@@ -109,8 +117,14 @@ func (t *translator) candidates(field string) []string {
 	if own == where.None {
 		names = where.Names(field)
 	}
+	if own != where.None && own != where.OwnTime {
+		for _, name := range t.caps.memberNames(own) {
+			t.asked[name] = true
+		}
+	}
 	var out []string
 	for _, name := range names {
+		t.asked[name] = true
 		if _, ok := t.caps.fields[name]; ok {
 			out = append(out, name)
 		} else if t.flattened(name) {
@@ -202,6 +216,22 @@ func (t *translator) match(field string, re *regexp.Regexp, m mode) (dsl, bool) 
 	return t.each(field, m, func(name string) (dsl, bool) { return t.pattern(name, own, re, m) })
 }
 
+// loosely adds what the index leaves out of the field at path, which holds the
+// whole values of name: values that are too long, and those of indices that
+// don't have the subfield.
+func (t *translator) loosely(q dsl, name, path string, m mode) dsl {
+	if path != name {
+		t.subs[name] = true
+	}
+	switch {
+	case m != over:
+		return q
+	case path == name:
+		return anyOf(q, ignored(path))
+	}
+	return anyOf(q, ignored(path), all(exists(name), not(exists(path))))
+}
+
 // pattern says that the text of a field matches an expression.
 func (t *translator) pattern(name string, own where.Own, re *regexp.Regexp, m mode) (dsl, bool) {
 	if t.plainly || t.flattened(name) {
@@ -211,10 +241,7 @@ func (t *translator) pattern(name string, own where.Own, re *regexp.Regexp, m mo
 	if ok && c.keyword() {
 		if expression, can := lucene(re.String()); can {
 			q := dsl{"regexp": dsl{path: dsl{"value": expression, "flags": "NONE"}}}
-			if m == over {
-				q = anyOf(q, ignored(path, name))
-			}
-			return q, !sub
+			return t.loosely(q, name, path, m), !sub
 		}
 	}
 	if m != under && own == where.OwnMessage && t.caps.plain && t.caps.usable(name) && t.caps.fields[name].text() {
@@ -256,10 +283,7 @@ func (t *translator) words(text string, m mode) (dsl, bool) {
 				exact = exact && len(runs) == 1 && runs[0] == word
 			case ok && c.keyword() && ascii(word):
 				q := dsl{"wildcard": dsl{path: dsl{"value": "*" + escapeWildcard(word) + "*", "case_insensitive": true}}}
-				if m == over {
-					q = anyOf(q, ignored(path, name))
-				}
-				parts = append(parts, q)
+				parts = append(parts, t.loosely(q, name, path, m))
 				exact = exact && !sub
 			default:
 				exact = false
