@@ -54,7 +54,7 @@ func newFilter(f api.LogFilter) (*filter, error) {
 		}
 		out.where = where.Compile(e)
 	}
-	out.all = out.rank <= 1 && f.Level == "" && len(out.services) == 0 && len(out.words) == 0 && out.trace == "" &&
+	out.all = out.rank <= 1 && len(out.services) == 0 && len(out.words) == 0 && out.trace == "" &&
 		out.grep == nil && out.where == nil && out.from.IsZero() && out.to.IsZero()
 	return out, nil
 }

@@ -50,6 +50,9 @@ func (p *Parser) readCompose(r *record, s string, depth int) bool {
 			return false
 		}
 	}
+	if where.LevelRank(name) > 0 { // INFO | message
+		return false
+	}
 	r.e.Service = name
 	p.readInner(r, s[bar+3:], depth)
 	return true
@@ -267,8 +270,15 @@ func (p *Parser) readText(r *record, s string) {
 		timed = true
 		r.e.Time = t
 		rest = strings.TrimLeft(strings.TrimPrefix(body[n:], "]"), " \t")
-		rest = strings.TrimPrefix(rest, "- ")
+		rest = strings.TrimPrefix(strings.TrimPrefix(rest, "- "), "| ")
 		r.e.Message = rest
+	}
+	if level, after, ok := strings.Cut(rest, ":"); ok && !timed && isLevel(level, false) { // WARNING:root:message
+		r.setLevel(level)
+		if level != "panic" {
+			r.e.Message = strings.TrimLeft(after, " ")
+		}
+		return
 	}
 	// The level is one of the first words; those before it stay in the message.
 	at := rest

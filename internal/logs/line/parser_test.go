@@ -120,6 +120,13 @@ func TestParse(t *testing.T) {
 		{"go text", `2026/01/02 03:04:05 note that all is well`, api.LogEntry{Time: whole, Message: "note that all is well"}},
 		{"rust text", `2026-01-02T03:04:05.678Z  INFO my::mod: ready`, api.LogEntry{Time: at, Level: "info", Message: "my::mod: ready"}},
 		{"coloured", "\x1b[2m2026-01-02T03:04:05.678Z\x1b[0m \x1b[32mINFO\x1b[0m ready", api.LogEntry{Time: at, Level: "info", Message: "ready"}},
+		{
+			"loguru", `2026-01-02 03:04:05.678 | INFO     | mod:f:1 - done`,
+			api.LogEntry{Time: at, Level: "info", Message: "mod:f:1 - done"},
+		},
+		{"level and bar", `ERROR | done`, api.LogEntry{Level: "error", Message: "done"}},
+		{"python basic", `WARNING:root:careful now`, api.LogEntry{Level: "warn", Message: "root:careful now"}},
+		{"postgres", `2026-01-02 03:04:05.678 UTC [7] ERROR:  no relation`, api.LogEntry{Time: at, Level: "error", Message: "[7] ERROR:  no relation"}},
 		{"level only", `[WARN] careful`, api.LogEntry{Level: "warn", Message: "careful"}},
 		{"level and colon", `error: it is so`, api.LogEntry{Level: "error", Message: "it is so"}},
 		{"no level", `An error is a word, as warn is`, api.LogEntry{Message: "An error is a word, as warn is"}},

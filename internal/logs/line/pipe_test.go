@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -304,7 +305,34 @@ func TestPipeIsSafe(t *testing.T) {
 	}
 }
 
-// TestPipeMemoryIsFlat reads much more than it may keep.
+// TestPipeMemoryIsFlat reads much more than it may keep, long lines among it.
+func TestPipeMemoryIsFlat(t *testing.T) {
+	block := append(ecsLines(t, 1000), bytes.Repeat([]byte("2026-01-02 03:04:05 INFO text\n\tmore\n"), 1000)...)
+	block = append(block, []byte(`{"a":[`+strings.Repeat("1,", 300_000)+"1]}\n")...)
+	const size = 20 << 20
+	left := size
+	var peak uint64
+	at := 0
+	in := readerFunc(func(p []byte) (int, error) {
+		if left <= 0 {
+			return 0, io.EOF
+		}
+		n := copy(p, block[at:])
+		at = (at + n) % len(block)
+		if before := left; (before >> 21) != ((left - n) >> 21) {
+			var m runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&m)
+			peak = max(peak, m.HeapAlloc)
+		}
+		left -= n
+		return n, nil
+	})
+	_, s := run(t, in, Options{Workers: 2, Format: JSONL, Filter: api.LogFilter{Text: "done"}})
+	require.GreaterOrEqual(t, s.Bytes, int64(size))
+	require.Less(t, peak, uint64(64<<20))
+}
+
 func TestPipeAllocations(t *testing.T) {
 	data := ecsLines(t, 2000)
 	n := testing.AllocsPerRun(5, func() {

@@ -84,7 +84,7 @@ func (r *Renderer) AppendEntry(dst []byte, e *api.LogEntry) []byte {
 	r.rec.reset()
 	r.rec.e = *e
 	r.rec.rank = where.LevelRank(e.Level)
-	if len(e.Fields) > 0 {
+	if len(e.Fields) > 0 && !tooMany(view(e.Fields)) {
 		if v, err := r.parser.ParseBytes(e.Fields); err == nil {
 			r.rec.doc = v
 		}
