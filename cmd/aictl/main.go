@@ -8,6 +8,7 @@ import (
 
 	"github.com/aictl/aictl/internal/cli"
 	"github.com/aictl/aictl/internal/cli/factory"
+	"github.com/aictl/aictl/internal/direct"
 	"github.com/aictl/aictl/internal/term"
 )
 
@@ -17,5 +18,5 @@ var version, commit, date = "dev", "none", "unknown"
 func main() {
 	os.Exit(cli.Main(os.Args, term.System(os.Getenv), os.Getenv, factory.Version{
 		Version: version, Commit: commit, Date: date, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
-	}, nil))
+	}, direct.Open))
 }

@@ -24,7 +24,7 @@ func All() []op.Declaration {
 		AccountsList, AccountsCreate, AccountsGrant, AccountsDelete,
 		TokensList, TokensCreate, TokensRevoke,
 		AuthWhoami, AuthLogout,
-		PlatformStatus,
+		PlatformStatus, BackendsCheck,
 	}
 }
 

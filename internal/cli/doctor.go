@@ -59,7 +59,8 @@ func newDoctor(f *factory.Factory) *cobra.Command {
 	return &cobra.Command{
 		Use: "doctor", Short: "Check every backend of the context, each failure with its mend",
 		Long: "Check the control plane of the context: is it reachable, does it know you, does its version fit,\n" +
-			"do the clocks agree, are its services ready. Exit 4 when some checks fail, 12 when nothing answers.",
+			"do the clocks agree, are its services ready; and the backends behind it: logs, metrics and alerts.\n" +
+			"Exit 4 when some checks fail, 12 when nothing answers.",
 		Example: "  # the current context\n  aictl doctor\n\n  # what is wrong, for a script\n  aictl doctor -o json --jq '.[] | select(.ok | not)'",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -123,6 +124,9 @@ func examine(ctx context.Context, f *factory.Factory, t factory.Target) []check 
 		out = append(out, c)
 		return c.OK
 	}
+	if t.Server == "" && t.Backends != nil {
+		return backendChecks(ctx, f, t)
+	}
 	if t.Server == "" {
 		add("configured", fail.New(fail.Unavailable, "the context names no control plane").Hint("aictl up"), "", "")
 		return out
@@ -166,7 +170,26 @@ func examine(ctx context.Context, f *factory.Factory, t factory.Target) []check 
 			add("service "+s.Name, serviceErr, s.State, "")
 		}
 	}
-	return out
+	return append(out, backendChecks(ctx, f, t)...)
+}
+
+// backendChecks asks for the systems behind the context: through the control
+// plane, or directly where there is none.
+func backendChecks(ctx context.Context, f *factory.Factory, t factory.Target) []check {
+	c, err := f.Client(t)
+	if err == nil {
+		defer c.Close()
+		var found []api.BackendCheck
+		if found, err = api.BackendsCheck.Call(ctx, c, api.None{}); err == nil {
+			out := []check{}
+			for _, b := range found {
+				out = append(out, check{Context: t.Name, Backend: b.Backend, Check: b.Check, OK: b.OK, Code: b.Code, Detail: b.Detail, Next: b.Next})
+			}
+			return out
+		}
+	}
+	e := fail.From(err)
+	return []check{{Context: t.Name, Backend: "backends", Check: "reachable", Code: e.Code, Detail: e.Error(), Next: e.Next}}
 }
 
 // reach asks for liveness without credentials and compares the clocks by the

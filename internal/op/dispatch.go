@@ -29,6 +29,10 @@ type Policy struct {
 	MaxBody int64
 }
 
+// AllowAll authorizes everybody, for a handler that only its own process
+// reaches.
+func AllowAll(context.Context, Identity, *Spec, string) error { return nil }
+
 // Record is what the audit keeps of a mutation.
 type Record struct {
 	Operation string

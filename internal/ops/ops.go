@@ -11,9 +11,8 @@ import (
 	"github.com/aictl/aictl/internal/ai"
 	"github.com/aictl/aictl/internal/ai/chat"
 	"github.com/aictl/aictl/internal/api"
-	"github.com/aictl/aictl/internal/logs"
-	"github.com/aictl/aictl/internal/metrics"
 	"github.com/aictl/aictl/internal/op"
+	"github.com/aictl/aictl/internal/ops/observe"
 )
 
 // Deps are what the handlers reach. All of them are required.
@@ -27,13 +26,8 @@ type Deps struct {
 	Provider Providers
 	Status   func(ctx context.Context) api.Status
 	Now      func() time.Time
-	// Logs gives the context's log store; nil where it has none.
-	Logs func(ctx context.Context) (logs.Store, error)
-	// Metrics gives the context's metrics backend; nil where it has none.
-	Metrics func(ctx context.Context) (metrics.Querier, error)
-	// Annotations gives what happened in a window besides alerts: deployments
-	// and silences. nil is none.
-	Annotations func(ctx context.Context, from, to time.Time) ([]api.Annotation, error)
+	// Observe are the systems of logs, metrics and alerts.
+	Observe observe.Deps
 }
 
 // Gateway is the path of every service call, and what it knows of services.
@@ -83,8 +77,7 @@ func Bind(r *op.Registry, d Deps) {
 	bindChat(r, d)
 	bindSessions(r, d)
 	bindPredict(r, d)
-	bindLogs(r, d)
-	bindMetrics(r, d)
+	observe.Bind(r, d.Observe)
 	op.BindQuery(r, api.ProvidersList, func(ctx context.Context, _ api.None) ([]api.Provider, error) {
 		return d.Provider.List(ctx)
 	})

@@ -36,6 +36,7 @@ import (
 	"github.com/aictl/aictl/internal/logs"
 	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/internal/ops"
+	"github.com/aictl/aictl/internal/ops/observe"
 	"github.com/aictl/aictl/internal/serverconfig"
 	"github.com/aictl/aictl/internal/sessioncache"
 	"github.com/aictl/aictl/internal/store"
@@ -244,7 +245,7 @@ func (p *Platform) bind() {
 	p.backends = backends.New(observed(p.o))
 	p.closing("backends", func() error { p.backends.Close(); return nil })
 	ops.Bind(p.registry, ops.Deps{
-		Logs: p.backends.Logs(), Metrics: p.backends.Metrics(),
+		Observe: observe.Deps{Backends: p.backends.Check, Logs: p.backends.Logs(), Metrics: p.backends.Metrics(), Now: p.o.Now},
 		Version: p.o.Version.Version, Gateway: services{p.gateway}, Sessions: p.sessions,
 		Chat: window{}, Accounts: p.identity, Audit: p.audit, Provider: providers{p},
 		Status: p.status, Now: p.o.Now,

@@ -22,6 +22,8 @@ import (
 	"github.com/aictl/aictl/internal/metrics"
 	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/internal/ops"
+	"github.com/aictl/aictl/internal/ops/observe"
+	"github.com/aictl/aictl/internal/ops/observe"
 	"github.com/aictl/aictl/internal/term"
 )
 
@@ -41,8 +43,11 @@ func MetricsCommand(t testing.TB, q metrics.Querier, now func() time.Time, annot
 	}
 	r := op.NewRegistry(op.Policy{Authorize: func(context.Context, op.Identity, *op.Spec, string) error { return nil }})
 	ops.Bind(r, ops.Deps{
-		Gateway: onlyPredict{service}, Now: now, Annotations: annotations,
-		Metrics: func(context.Context) (metrics.Querier, error) { return q, nil },
+		Gateway: onlyPredict{service}, Now: now,
+		Observe: observe.Deps{
+			Now: now, Annotations: annotations,
+			Metrics: func(context.Context) (metrics.Querier, error) { return q, nil },
+		},
 	})
 	handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.ServeHTTP(w, req.WithContext(op.WithIdentity(req.Context(), op.Identity{Subject: "tester"})))
