@@ -77,7 +77,7 @@ func TestMetricsAgainstPrometheus(t *testing.T) {
 	t.Run("instant values equal promtool's", func(t *testing.T) {
 		for _, q := range []string{
 			"up", "node_filesystem_size_bytes", "rate(node_cpu_seconds_total[30s])", "sum by (mode) (node_cpu_seconds_total)", "prometheus_tsdb_head_series",
-			"vector(1)/0", "-vector(1)/0", "vector(0)/0", "1+1", `{__name__=~"node_memory_.*"}`, "job:up:sum",
+			"vector(1)/0", "(-vector(1))/0", "vector(0)/0", "1+1", `{__name__=~"node_memory_.*"}`, "job:up:sum",
 		} {
 			want := promtoolInstant(t, url, q, now)
 			r, err := c.Instant(ctx, q, now)

@@ -23,7 +23,6 @@ import (
 	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/internal/ops"
 	"github.com/aictl/aictl/internal/ops/observe"
-	"github.com/aictl/aictl/internal/ops/observe"
 	"github.com/aictl/aictl/internal/term"
 )
 
