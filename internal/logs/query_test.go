@@ -19,7 +19,7 @@ func TestParseLevel(t *testing.T) {
 		"trace": logs.LevelTrace, "TRACE": logs.LevelTrace, "10": logs.LevelTrace, // pino
 		"Debug": logs.LevelDebug, "7": logs.LevelDebug, // syslog
 		"info": logs.LevelInfo, "Information": logs.LevelInfo, "notice": logs.LevelInfo, "5": logs.LevelInfo, "30": logs.LevelInfo,
-		"WARNING": logs.LevelWarn, "warn": logs.LevelWarn, "4": logs.LevelWarn, "40": logs.LevelWarn, " warn ": logs.LevelWarn,
+		"WARNING": logs.LevelWarn, "warn": logs.LevelWarn, "4": logs.LevelWarn, "40": logs.LevelWarn,
 		"err": logs.LevelError, "SEVERE": logs.LevelError, "3": logs.LevelError, "50": logs.LevelError,
 		"critical": logs.LevelFatal, "panic": logs.LevelFatal, "0": logs.LevelFatal, "60": logs.LevelFatal, "emerg": logs.LevelFatal,
 	} {
@@ -45,6 +45,7 @@ func TestLevelsAreWhatIsParsed(t *testing.T) {
 		}
 		require.Equal(t, l.String(), logs.Normal(strings.ToUpper(l.String())))
 	}
+	require.Equal(t, logs.LevelWarn, logs.ParseLevel(" warn "))
 	require.Empty(t, logs.Levels(logs.LevelUnknown))
 	require.Equal(t, "weird", logs.Normal("weird"))
 }
@@ -113,8 +114,17 @@ func TestMatches(t *testing.T) {
 func TestDigestTellsQueriesApart(t *testing.T) {
 	seen := map[string]api.LogFilter{}
 	for _, f := range []api.LogFilter{
-		{}, {Text: "a"}, {Grep: "a"}, {Where: `a == "a"`}, {Trace: "a"}, {Raw: "a"}, {Level: "warn"}, {Level: "error"},
-		{Service: []string{"a", "b"}}, {Service: []string{"a b"}}, {Service: []string{"ab"}},
+		{},
+		{Text: "a"},
+		{Grep: "a"},
+		{Where: `a == "a"`},
+		{Trace: "a"},
+		{Raw: "a"},
+		{Level: "warn"},
+		{Level: "error"},
+		{Service: []string{"a", "b"}},
+		{Service: []string{"a b"}},
+		{Service: []string{"ab"}},
 	} {
 		q, err := logs.Compile(f)
 		require.NoError(t, err)

@@ -24,7 +24,7 @@ import (
 	"github.com/aictl/aictl/internal/logs"
 	"github.com/aictl/aictl/internal/logs/logstest"
 	"github.com/aictl/aictl/internal/op"
-	"github.com/aictl/aictl/internal/ops"
+	"github.com/aictl/aictl/internal/ops/observe"
 	"github.com/aictl/aictl/internal/term"
 )
 
@@ -72,7 +72,7 @@ func (l *locked) String() string {
 
 func (d *desk) run(ctx context.Context, args ...string) error {
 	r := op.NewRegistry(op.Policy{Authorize: func(context.Context, op.Identity, *op.Spec, string) error { return nil }})
-	ops.Bind(r, ops.Deps{
+	observe.Bind(r, observe.Deps{
 		Now:  func() time.Time { return logsNoon },
 		Logs: func(context.Context) (logs.Store, error) { return d.store, nil },
 	})
