@@ -114,12 +114,11 @@ func backendKeys() []string {
 }
 
 // with gives a copy with one key set; an empty url removes the system. The
-// key of the Alertmanagers is of all of them, and their url may name several
+// keys of the Alertmanagers are of all of them, and their url may name several
 // by commas.
-func (b *Backends) with(path, value string) (*Backends, error) {
-	fresh := b.clone()
+func (b *Backends) with(path, value string) (fresh *Backends, known bool) {
+	fresh = b.clone()
 	system, key, _ := strings.Cut(path, ".")
-	var known bool
 	switch system {
 	case "kubernetes":
 		if fresh.Kubernetes == nil {
@@ -138,13 +137,10 @@ func (b *Backends) with(path, value string) (*Backends, error) {
 	case "alertmanager":
 		fresh.Alertmanagers, known = withAlertmanagers(fresh.Alertmanagers, key, value)
 	}
-	if !known {
-		return nil, unknownKey("backends." + path)
-	}
 	if reflect.ValueOf(*fresh).IsZero() {
-		return nil, nil //nolint:nilnil // no backends is nil
+		return nil, known
 	}
-	return fresh, nil
+	return fresh, known
 }
 
 func (b *Backends) clone() *Backends {

@@ -158,21 +158,22 @@ func (c *Context) set(key, value string) error {
 		return fail.New(fail.Refused, "a token on the command line stays in the shell's history").Hint("aictl login --context %s", c.Name)
 	default:
 		if path, ok := strings.CutPrefix(key, "backends."); ok {
-			fresh, err := c.Backends.with(path, value)
-			if err == nil {
-				c.Backends = fresh
+			fresh, known := c.Backends.with(path, value)
+			if !known {
+				return c.unknownKey(key, value)
 			}
-			return err
+			c.Backends = fresh
+			return nil
 		}
-		return unknownKey(key)
+		return c.unknownKey(key, value)
 	}
 	return nil
 }
 
-func unknownKey(key string) error {
+func (c *Context) unknownKey(key, value string) error {
 	e := fail.New(fail.Usage, "a context has no key %q", key)
 	if near := nearest(key, Keys()); near != "" {
-		return e.Hint("did you mean %s?", near)
+		return e.Hint("aictl context set %s %s=%s", c.Name, near, value)
 	}
 	return e.Hint("aictl context set --help")
 }
