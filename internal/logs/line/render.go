@@ -244,10 +244,10 @@ func (r *Renderer) appendObject(dst []byte, rec *record, v *fastjson.Value) []by
 			dst = r.appendText(dst, v.GetStringBytes())
 		case fastjson.TypeArray:
 			r.scratch = rec.appendValue(r.scratch[:0], v)
-			dst = r.appendPair(dst, r.scratch, false)
-		default:
+			dst = r.appendPair(dst, r.scratch, looks(r.scratch)&^hasBreak)
+		default: // a number, true or false
 			r.scratch = v.MarshalTo(r.scratch[:0])
-			dst = r.appendPair(dst, r.scratch, false)
+			dst = r.appendPair(dst, r.scratch, 0)
 		}
 	})
 	r.key = r.key[:prefix]
@@ -257,6 +257,9 @@ func (r *Renderer) appendObject(dst []byte, rec *record, v *fastjson.Value) []by
 // isNoise names fields that shippers and schemas add to every line and that
 // say nothing of the event.
 func isNoise(key string) bool {
+	if key == "" || strings.IndexByte("@_adeil", key[0]) < 0 {
+		return false
+	}
 	switch key {
 	case "ecs.version", "ecs", "@version", "agent", "data_stream", "input", "input.type", "log.offset", "log.file.path", "_p":
 		return true
@@ -268,6 +271,9 @@ func isNoise(key string) bool {
 // one of several lines becomes a block.
 func (r *Renderer) appendText(dst, text []byte) []byte {
 	found := looks(text)
+	if len(text) == 0 {
+		found = hasBreak
+	}
 	if found&hasLine != 0 && bytes.IndexByte(text, '\n') < len(text)-1 {
 		b := block{key: len(r.blockBuf)}
 		r.blockBuf = append(r.blockBuf, r.key...)
@@ -277,54 +283,30 @@ func (r *Renderer) appendText(dst, text []byte) []byte {
 		r.blocks = append(r.blocks, b)
 		return dst
 	}
-	return r.appendPair(dst, text, len(text) == 0 || found&hasBreak != 0)
+	return r.appendPair(dst, text, found)
 }
 
-func (r *Renderer) appendPair(dst, value []byte, quoted bool) []byte {
+// appendPair adds key=value; found is what looks has found in the value.
+func (r *Renderer) appendPair(dst, value []byte, found uint8) []byte {
 	dst = append(dst, ' ')
 	dst = appendLineSafe(dst, view(r.key))
 	dst = append(dst, '=')
-	if quoted {
+	if found&hasBreak != 0 {
 		dst = append(dst, '"')
 	}
-	dst = r.appendCut(dst, value, false)
-	if quoted {
+	if found&hasOdd == 0 && (r.o.Width <= 0 || len(value) <= r.o.Width) {
+		dst = append(dst, value...)
+	} else {
+		dst = r.appendCut(dst, value, false)
+	}
+	if found&hasBreak != 0 {
 		dst = append(dst, '"')
 	}
 	return dst
 }
 
-// What looks finds in a text.
-const (
-	hasOdd   = 1 << iota // what is no printable ASCII: term.Safe has a say
-	hasLine              // a line feed
-	hasBreak             // what ends a value: a space, a quote, =, a control character
-)
-
-// classes are what each byte is. They are never written.
-var classes = func() (t [256]uint8) {
-	for c := range t {
-		if c < ' ' || c >= 0x7f {
-			t[c] |= hasOdd
-		}
-		if c <= ' ' || c == '"' || c == '=' {
-			t[c] |= hasBreak
-		}
-	}
-	t['\n'] |= hasLine
-	return t
-}()
-
-// looks passes over the text once, without a branch: fields are short and many.
-func looks(text []byte) (all uint8) {
-	for _, c := range text {
-		all |= classes[c]
-	}
-	return all
-}
-
 func appendLineSafe(dst []byte, s string) []byte {
-	if looks(bytesOf(s))&hasOdd == 0 {
+	if isPrintable(s) {
 		return append(dst, s...)
 	}
 	return append(dst, term.SafeLine(s)...)
