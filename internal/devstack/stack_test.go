@@ -119,7 +119,7 @@ func TestReadyAndScrapesItself(t *testing.T) {
 	s, url := open(t, o)
 	require.NoError(t, s.Ready(context.Background()))
 	t.Logf("ready after %s", time.Since(start))
-	require.Less(t, time.Since(start), 5*time.Second)
+	require.Less(t, time.Since(start), 10*time.Second) // 0.2 s on an idle machine
 
 	eventually(t, "every job has been scraped before the first usual interval is over", func() bool {
 		up := vector(t, url, "up == 1", "job")
@@ -128,9 +128,13 @@ func TestReadyAndScrapesItself(t *testing.T) {
 	t.Logf("first scrapes after %s", time.Since(start))
 	require.Equal(t, map[string]float64{"127.0.0.1:7979": 42}, vector(t, url, "answer", "instance"))
 
-	targets, err := querier(t, url).Targets(t.Context())
-	require.NoError(t, err)
-	require.Len(t, targets.Active, 3)
+	var targets pv1.TargetsResult
+	eventually(t, "the usual scrapes take over", func() bool {
+		var err error
+		targets, err = querier(t, url).Targets(t.Context())
+		require.NoError(t, err)
+		return len(targets.Active) == 3
+	})
 	for _, target := range targets.Active {
 		require.Empty(t, target.LastError)
 	}

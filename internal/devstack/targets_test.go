@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -44,6 +45,7 @@ func TestTargetsOfEveryKind(t *testing.T) {
 	bearer := func(context.Context) (string, error) { return token.Load().(string), nil }
 
 	o := options(t)
+	o.ScrapeInterval = time.Second // the time-out too: a TLS handshake takes a while on a busy machine
 	s, url := open(t, o)
 	require.NoError(t, s.SetTargets("replicas", []Target{
 		{URL: plain.URL, Labels: map[string]string{"service": "plain", "revision": "1"}},
@@ -64,7 +66,7 @@ func TestTargetsOfEveryKind(t *testing.T) {
 	token.Store("second") // rotated: the function is asked for every scrape
 	time1 := vector(t, url, `timestamp(kind{service="locked"})`, "service")["locked"]
 	eventually(t, "the new token is used", func() bool {
-		return vector(t, url, `timestamp(kind{service="locked"})`, "service")["locked"] > time1+0.5
+		return vector(t, url, `timestamp(kind{service="locked"})`, "service")["locked"] > time1+1
 	})
 
 	for _, path := range []string{"/prometheus/api/v1/status/config", "/prometheus/api/v1/targets"} {
@@ -117,6 +119,8 @@ func TestTargetsThatAreRefused(t *testing.T) {
 		target Target
 		code   fail.Code
 	}{
+		"the job of a label": {"x", Target{URL: "http://a", Labels: map[string]string{"job": "y"}}, fail.Usage},
+		"a twin's name":      {"first/x", Target{URL: "http://a"}, fail.Usage},
 		"no job":             {"", Target{URL: "http://a"}, fail.Usage},
 		"our own job":        {Job, Target{URL: "http://a"}, fail.Conflict},
 		"not a URL":          {"x", Target{URL: "::"}, fail.Usage},

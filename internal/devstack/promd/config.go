@@ -41,6 +41,8 @@ type alertmanagerSection struct {
 
 type scrapeJob struct {
 	Name        string `yaml:"job_name"`
+	Interval    string `yaml:"scrape_interval,omitempty"`
+	Timeout     string `yaml:"scrape_timeout,omitempty"`
 	SampleLimit int    `yaml:"sample_limit"`
 	BodyLimit   string `yaml:"body_size_limit"`
 	LabelLimit  int    `yaml:"label_limit"`
@@ -60,16 +62,23 @@ type storageSection struct {
 // alertmanagers.
 const amSet = "config-0"
 
-// build makes the engine's configuration for the given jobs.
-func build(o Options, interval time.Duration, ruleFiles, jobs []string, logger *slog.Logger) (*config.Config, error) {
+// build makes the engine's configuration for the given jobs; with first, each
+// has a twin that makes its first scrapes.
+func build(o Options, ruleFiles, jobs []string, first bool, logger *slog.Logger) (*config.Config, error) {
 	d := document{Global: global{
-		ScrapeInterval:     model.Duration(interval).String(),
-		ScrapeTimeout:      model.Duration(min(interval, 10*time.Second)).String(),
+		ScrapeInterval:     model.Duration(o.ScrapeInterval).String(),
+		ScrapeTimeout:      model.Duration(min(o.ScrapeInterval, 10*time.Second)).String(),
 		EvaluationInterval: model.Duration(o.EvaluationInterval).String(),
 	}, Rules: ruleFiles}
 	d.Alerting.Alertmanagers = []alertmanagerSection{{Scheme: o.ExternalURL.Scheme, Prefix: below(o.ExternalURL, o.AlertmanagerPrefix)}}
 	for _, job := range jobs {
-		d.Scrape = append(d.Scrape, scrapeJob{Name: job, SampleLimit: sampleLimit, BodyLimit: bodyLimit, LabelLimit: labelLimit, TargetLimit: targetLimit})
+		section := scrapeJob{Name: job, SampleLimit: sampleLimit, BodyLimit: bodyLimit, LabelLimit: labelLimit, TargetLimit: targetLimit}
+		d.Scrape = append(d.Scrape, section)
+		if first {
+			section.Name = twin + job
+			section.Interval, section.Timeout = model.Duration(firstInterval).String(), model.Duration(firstInterval).String()
+			d.Scrape = append(d.Scrape, section)
+		}
 	}
 	d.Storage.TSDB.Retention.Time = model.Duration(o.Retention).String()
 	if o.RetentionBytes > 0 {

@@ -3,6 +3,7 @@ package promd
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -13,19 +14,22 @@ import (
 )
 
 // Prometheus spreads the first scrapes over a whole interval. So that a fresh
-// server has data at once, the first ones run at a short interval; the usual
-// one takes over when every target has been scraped, or after bootTimeout.
+// server has data at once, every job starts with a twin of a short interval
+// that writes the same series; it goes when each target has been scraped, or
+// after firstTimeout. (Changing the interval of the job itself would do, but
+// the scraper reads its configuration without a lock while that happens.)
 const (
-	bootInterval = 250 * time.Millisecond
-	bootTimeout  = 3 * time.Second
+	twin          = "first/"
+	firstInterval = 250 * time.Millisecond
+	firstTimeout  = 3 * time.Second
 )
 
 // SetTargets replaces the targets of a job; none removes the job. It returns
 // at once, the scraper follows within a moment. A target that cannot be
 // scraped by its declaration is fail.Usage and changes nothing.
 func (s *Server) SetTargets(job string, targets []Target) error {
-	if job == "" {
-		return fail.New(fail.Usage, "a scrape job has no name")
+	if job == "" || strings.HasPrefix(job, twin) {
+		return fail.New(fail.Usage, "a scrape job cannot be named %q", job).Hint("name it after the service")
 	}
 	if len(targets) > targetLimit {
 		return fail.New(fail.TooLarge, "scrape job %s has %d targets, more than %d", job, len(targets), targetLimit)
@@ -59,26 +63,26 @@ func (s *Server) touch() {
 // must hold up neither Open nor SetTargets.
 func (s *Server) feed() {
 	defer close(s.fed)
-	if s.o.ScrapeInterval > bootInterval {
-		s.boot()
+	if s.o.ScrapeInterval > firstInterval {
+		s.firstScrapes()
 	}
-	s.configure(s.o.ScrapeInterval)
+	s.configure(false)
 	for {
 		select {
 		case <-s.stop:
 			return
 		case <-s.changed:
-			s.configure(s.o.ScrapeInterval)
+			s.configure(false)
 		}
 	}
 }
 
-// boot scrapes at the short interval until everything has been seen once.
-func (s *Server) boot() {
-	s.configure(bootInterval)
+// firstScrapes runs with the twins until everything has been seen once.
+func (s *Server) firstScrapes() {
+	s.configure(true)
 	look := time.NewTicker(50 * time.Millisecond)
 	defer look.Stop()
-	late := time.NewTimer(bootTimeout)
+	late := time.NewTimer(firstTimeout)
 	defer late.Stop()
 	for {
 		select {
@@ -87,7 +91,7 @@ func (s *Server) boot() {
 		case <-late.C:
 			return
 		case <-s.changed:
-			s.configure(bootInterval)
+			s.configure(true)
 		case <-look.C:
 			if s.scraped() {
 				return
@@ -104,7 +108,10 @@ func (s *Server) scraped() bool {
 		want += len(targets)
 	}
 	s.mu.Unlock()
-	for _, active := range s.scrape.TargetsActive() {
+	for job, active := range s.scrape.TargetsActive() {
+		if !strings.HasPrefix(job, twin) {
+			continue
+		}
 		for _, t := range active {
 			if !t.LastScrape().IsZero() {
 				want--
@@ -116,9 +123,9 @@ func (s *Server) scraped() bool {
 
 // configure gives the scraper its jobs, the bridge its routes, and then the
 // scraper the targets.
-func (s *Server) configure(interval time.Duration) {
+func (s *Server) configure(first bool) {
 	s.mu.Lock()
-	cfg, sets, table, err := s.plan(interval)
+	cfg, sets, table, err := s.plan(first)
 	s.mu.Unlock()
 	if err == nil {
 		s.bridge.routes.Store(table)
@@ -136,9 +143,9 @@ func (s *Server) configure(interval time.Duration) {
 }
 
 // plan derives what configure applies. The caller holds mu.
-func (s *Server) plan(interval time.Duration) (*config.Config, map[string][]*targetgroup.Group, *routes, error) {
+func (s *Server) plan(first bool) (*config.Config, map[string][]*targetgroup.Group, *routes, error) {
 	names := jobs(s.targets)
-	cfg, err := build(s.o, interval, s.files, names, s.logger)
+	cfg, err := build(s.o, s.files, names, first, s.logger)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -161,7 +168,10 @@ func (s *Server) plan(interval time.Duration) (*config.Config, map[string][]*tar
 			if table.hosts[at] { // its siblings on the same address go through the bridge too
 				table.targets[at+u.EscapedPath()] = bridged{Target: t, url: u}
 			}
-			sets[job] = append(sets[job], group(fmt.Sprintf("%s/%d", job, i), t, u, table.hosts[at]))
+			sets[job] = append(sets[job], group(fmt.Sprintf("%s/%d", job, i), job, t, u, table.hosts[at]))
+		}
+		if first {
+			sets[twin+job] = sets[job]
 		}
 	}
 	return cfg, sets, table, nil
@@ -170,7 +180,7 @@ func (s *Server) plan(interval time.Duration) (*config.Config, map[string][]*tar
 // setUp gives the parts what they need before they run. The scraper follows
 // in feed.
 func (s *Server) setUp(set RuleSet) error {
-	cfg, err := build(s.o, s.o.ScrapeInterval, nil, nil, s.logger)
+	cfg, err := build(s.o, nil, nil, false, s.logger)
 	if err != nil {
 		return err
 	}

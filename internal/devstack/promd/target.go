@@ -20,8 +20,8 @@ type Target struct {
 	// URL is where the metrics are; a path of "" or "/" means /metrics. The
 	// host becomes the instance label.
 	URL string
-	// Labels are set on every series of the target. job and instance are set
-	// already; instance may be overridden here.
+	// Labels are set on every series of the target, beside job and instance;
+	// instance may be overridden here.
 	Labels map[string]string
 	// Bearer gives the token of one scrape; nil sends none. It runs for each
 	// scrape, so that a rotated token is picked up, and the token is never
@@ -48,7 +48,7 @@ func (t Target) parse() (*url.URL, error) {
 		u.Path = "/metrics"
 	}
 	for k := range t.Labels {
-		if !model.UTF8Validation.IsValidLabelName(k) || k == model.MetricNameLabel {
+		if !model.UTF8Validation.IsValidLabelName(k) || k == model.MetricNameLabel || k == model.JobLabel {
 			return nil, fail.New(fail.Usage, "scrape target %s has the label name %q", u.Redacted(), k).Hint("choose another label name")
 		}
 	}
@@ -63,9 +63,10 @@ func address(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
 }
 
-// group makes the target group of one target. A bridged target is scraped
+// group makes the target group of one target. The job is set by name, because
+// its twin has another one. A bridged target is scraped
 // over plain HTTP inside this process, whatever its own scheme is.
-func group(source string, t Target, u *url.URL, bridged bool) *targetgroup.Group {
+func group(source, job string, t Target, u *url.URL, bridged bool) *targetgroup.Group {
 	scheme := u.Scheme
 	if bridged {
 		scheme = "http"
@@ -75,11 +76,12 @@ func group(source string, t Target, u *url.URL, bridged bool) *targetgroup.Group
 		model.SchemeLabel:      model.LabelValue(scheme),
 		model.MetricsPathLabel: model.LabelValue(u.EscapedPath()),
 		model.InstanceLabel:    model.LabelValue(u.Host),
+		model.JobLabel:         model.LabelValue(job),
 	}
 	for name, values := range u.Query() {
 		set[model.LabelName(model.ParamLabelPrefix+name)] = model.LabelValue(values[0])
 	}
-	for k, v := range t.Labels {
+	for k, v := range t.Labels { // never job: parse refuses it
 		set[model.LabelName(k)] = model.LabelValue(v)
 	}
 	return &targetgroup.Group{Source: source, Targets: []model.LabelSet{set}}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -51,7 +53,8 @@ func replay(t testing.TB, series, document string, slos []rules.SLO, end, step t
 	loaded, errs := m.LoadGroups(step, labels.EmptyLabels(), "", nil, false, document)
 	require.Empty(t, errs)
 	for at := time.Duration(0); at <= end; at += step {
-		for _, g := range loaded {
+		for _, key := range slices.Sorted(maps.Keys(loaded)) { // what is recorded comes before what uses it
+			g := loaded[key]
 			g.Eval(t.Context(), time.Unix(0, 0).UTC().Add(at))
 		}
 	}
@@ -177,7 +180,7 @@ func TestServiceAlerts(t *testing.T) {
 `, 10 * time.Minute, []string{"ServiceLatencyCritical critical p "}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			require.ElementsMatch(t, tt.want, replay(t, base+tt.series, "builtin:services.yaml", nil, tt.end, 15*time.Second))
+			require.ElementsMatch(t, tt.want, replay(t, base+tt.series, "builtin:services.yaml", nil, tt.end, 30*time.Second))
 		})
 	}
 }
@@ -215,7 +218,7 @@ func TestPlatformAlerts(t *testing.T) {
 		{"a bad configuration", `  aictl_config_last_reload_successful 0x100` + "\n", 2 * time.Minute, []string{"ConfigReloadFailed warning aictl-server "}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			require.ElementsMatch(t, tt.want, replay(t, "load 5s\n"+tt.series, "builtin:platform.yaml", nil, tt.end, 15*time.Second))
+			require.ElementsMatch(t, tt.want, replay(t, "load 5s\n"+tt.series, "builtin:platform.yaml", nil, tt.end, 30*time.Second))
 		})
 	}
 }
