@@ -88,7 +88,8 @@ func DrawChart(c Chart, o Options) []Line {
 		s.curve(i, one, x, func(v float64) int { return y.dot(v/factor, s.dotsY) })
 	}
 	s.letters()
-	out := append(title, s.frame(y, label, margin)...)
+	out := title
+	out = append(out, s.frame(y, label, margin)...)
 	out = append(out, s.timeAxis(c, x, groups, margin)...)
 	return append(out, c.legend(groups, s, more, lines, o, suffix, factor)...)
 }

@@ -225,7 +225,8 @@ func TestChartTellsTheTruth(t *testing.T) {
 
 func TestChartOfNothing(t *testing.T) {
 	for _, c := range []Chart{
-		{}, {From: noon, To: noon},
+		{},
+		{From: noon, To: noon},
 		{From: noon, To: noon.Add(time.Hour), Thresholds: []float64{3}, Series: []Series{{Points: []Point{{Time: noon, Value: math.NaN()}, {Time: noon, Value: math.Inf(1)}}}}},
 		{From: noon, To: noon.Add(time.Hour), Series: []Series{{Points: []Point{{Time: noon.Add(-time.Hour), Value: 1}}}}},
 	} {
@@ -307,6 +308,6 @@ func TestSpark(t *testing.T) {
 	require.Equal(t, "▁ █", Spark([]float64{1, nan, 2}, 10, false))
 	require.Equal(t, "▁▁", Spark([]float64{4, 4, 4, 4}, 2, false))
 	require.Equal(t, "   ", Spark([]float64{nan, math.Inf(1), nan}, 9, false))
-	require.Equal(t, "", Spark(nil, 9, false))
+	require.Empty(t, Spark(nil, 9, false))
 	require.Equal(t, "▁█", Spark([]float64{-1e308, 1e308}, 2, false))
 }

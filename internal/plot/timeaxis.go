@@ -17,14 +17,29 @@ type pace struct {
 
 // paces that a person reads without arithmetic.
 var paces = []pace{
-	{clock: time.Second, layout: "15:04:05"}, {clock: 5 * time.Second, layout: "15:04:05"},
-	{clock: 10 * time.Second, layout: "15:04:05"}, {clock: 30 * time.Second, layout: "15:04:05"},
-	{clock: time.Minute, layout: "15:04"}, {clock: 2 * time.Minute, layout: "15:04"}, {clock: 5 * time.Minute, layout: "15:04"},
-	{clock: 10 * time.Minute, layout: "15:04"}, {clock: 15 * time.Minute, layout: "15:04"}, {clock: 30 * time.Minute, layout: "15:04"},
-	{clock: time.Hour, layout: "15:04"}, {clock: 2 * time.Hour, layout: "15:04"}, {clock: 3 * time.Hour, layout: "15:04"},
-	{clock: 6 * time.Hour, layout: "15:04"}, {clock: 12 * time.Hour, layout: "15:04"},
-	{days: 1, layout: "01-02"}, {days: 2, layout: "01-02"}, {days: 7, layout: "01-02"}, {days: 14, layout: "01-02"},
-	{months: 1, layout: "2006-01"}, {months: 3, layout: "2006-01"}, {months: 6, layout: "2006-01"}, {months: 12, layout: "2006"},
+	{clock: time.Second, layout: "15:04:05"},
+	{clock: 5 * time.Second, layout: "15:04:05"},
+	{clock: 10 * time.Second, layout: "15:04:05"},
+	{clock: 30 * time.Second, layout: "15:04:05"},
+	{clock: time.Minute, layout: "15:04"},
+	{clock: 2 * time.Minute, layout: "15:04"},
+	{clock: 5 * time.Minute, layout: "15:04"},
+	{clock: 10 * time.Minute, layout: "15:04"},
+	{clock: 15 * time.Minute, layout: "15:04"},
+	{clock: 30 * time.Minute, layout: "15:04"},
+	{clock: time.Hour, layout: "15:04"},
+	{clock: 2 * time.Hour, layout: "15:04"},
+	{clock: 3 * time.Hour, layout: "15:04"},
+	{clock: 6 * time.Hour, layout: "15:04"},
+	{clock: 12 * time.Hour, layout: "15:04"},
+	{days: 1, layout: "01-02"},
+	{days: 2, layout: "01-02"},
+	{days: 7, layout: "01-02"},
+	{days: 14, layout: "01-02"},
+	{months: 1, layout: "2006-01"},
+	{months: 3, layout: "2006-01"},
+	{months: 6, layout: "2006-01"},
+	{months: 12, layout: "2006"},
 }
 
 // width of a pace's labels with the room between two.

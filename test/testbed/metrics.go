@@ -77,6 +77,7 @@ type onlyPredict struct{ ai.Service }
 func (o onlyPredict) Do(ctx context.Context, call ai.Call) (*ai.Reply, error) {
 	return o.Invoke(ctx, call)
 }
+
 func (o onlyPredict) Services() []ai.Description            { return []ai.Description{o.Describe()} }
 func (onlyPredict) Health(string) (api.ServiceHealth, bool) { return api.ServiceHealth{}, false }
 

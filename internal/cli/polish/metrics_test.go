@@ -153,6 +153,10 @@ func TestMetricsStories(t *testing.T) {
 		{"predict forecast --query sum(", 2, nil, []string{"      ^\n"}},
 		{"predict forecast --query disk --step 1mo", 2, nil, []string{"not a step"}},
 		{"predict forecast --query disk file.csv", 2, nil, []string{"both say"}},
+		{"__complete metrics query rate(htt", 0, []string{"rate(http_seconds_bucket"}, nil},
+		{"__complete metrics plot up{jo", 0, []string{"up{job\n"}, nil},
+		{"__complete metrics range up{job=\"", 0, []string{"up{job=\"a\n", "up{job=\"b\n"}, nil},
+		{"__complete metrics plot up -o gr", 0, []string{"graph"}, nil},
 	} {
 		t.Run(c.line, func(t *testing.T) {
 			stdout, stderr, exit := aictl(strings.Fields(c.line)...)

@@ -41,14 +41,22 @@ func fake(t *testing.T, answers map[string]string, seen func(*http.Request)) *ht
 
 func TestValues(t *testing.T) {
 	for _, c := range []struct{ name, body, want string }{
-		{"vector", `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"a"},"value":[1700000000.5,"1"]},{"metric":{},"value":[1700000000,"NaN"]},{"metric":{},"value":[1700000000,"+Inf"]}]},"warnings":["partial"],"infos":["hint"]}`,
-			`{"Type":"vector","Series":[{"labels":{"__name__":"up","job":"a"},"samples":[{"time":"2023-11-14T22:13:20.5Z","value":1}]},{"labels":{},"samples":[{"time":"2023-11-14T22:13:20Z","value":"NaN"}]},{"labels":{},"samples":[{"time":"2023-11-14T22:13:20Z","value":"+Inf"}]}],"Warnings":["partial"],"Infos":["hint"]}`},
-		{"scalar", `{"status":"success","data":{"resultType":"scalar","result":[1700000000,"-Inf"]}}`,
-			`{"Type":"scalar","Series":[{"labels":{},"samples":[{"time":"2023-11-14T22:13:20Z","value":"-Inf"}]}],"Warnings":null,"Infos":null}`},
-		{"matrix", `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"a":"b"},"values":[[1700000000,"1e-3"],[1700000060,"2"]]}]}}`,
-			`{"Type":"matrix","Series":[{"labels":{"a":"b"},"samples":[{"time":"2023-11-14T22:13:20Z","value":0.001},{"time":"2023-11-14T22:14:20Z","value":2}]}],"Warnings":null,"Infos":null}`},
-		{"histogram", `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"histogram":[1700000000,{"count":"3","sum":"4.5","buckets":[[0,"0","1","2"],[0,"1","2","1"]]}]}]}}`,
-			`{"Type":"vector","Series":[{"labels":{},"samples":[{"time":"2023-11-14T22:13:20Z","value":4.5,"histogram":{"count":3,"sum":4.5,"buckets":[{"lower":0,"upper":1,"count":2},{"lower":1,"upper":2,"count":1}]}}]}],"Warnings":null,"Infos":null}`},
+		{
+			"vector", `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"a"},"value":[1700000000.5,"1"]},{"metric":{},"value":[1700000000,"NaN"]},{"metric":{},"value":[1700000000,"+Inf"]}]},"warnings":["partial"],"infos":["hint"]}`,
+			`{"Type":"vector","Series":[{"labels":{"__name__":"up","job":"a"},"samples":[{"time":"2023-11-14T22:13:20.5Z","value":1}]},{"labels":{},"samples":[{"time":"2023-11-14T22:13:20Z","value":"NaN"}]},{"labels":{},"samples":[{"time":"2023-11-14T22:13:20Z","value":"+Inf"}]}],"Warnings":["partial"],"Infos":["hint"]}`,
+		},
+		{
+			"scalar", `{"status":"success","data":{"resultType":"scalar","result":[1700000000,"-Inf"]}}`,
+			`{"Type":"scalar","Series":[{"labels":{},"samples":[{"time":"2023-11-14T22:13:20Z","value":"-Inf"}]}],"Warnings":null,"Infos":null}`,
+		},
+		{
+			"matrix", `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"a":"b"},"values":[[1700000000,"1e-3"],[1700000060,"2"]]}]}}`,
+			`{"Type":"matrix","Series":[{"labels":{"a":"b"},"samples":[{"time":"2023-11-14T22:13:20Z","value":0.001},{"time":"2023-11-14T22:14:20Z","value":2}]}],"Warnings":null,"Infos":null}`,
+		},
+		{
+			"histogram", `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"histogram":[1700000000,{"count":"3","sum":"4.5","buckets":[[0,"0","1","2"],[0,"1","2","1"]]}]}]}}`,
+			`{"Type":"vector","Series":[{"labels":{},"samples":[{"time":"2023-11-14T22:13:20Z","value":4.5,"histogram":{"count":3,"sum":4.5,"buckets":[{"lower":0,"upper":1,"count":2},{"lower":1,"upper":2,"count":1}]}}]}],"Warnings":null,"Infos":null}`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			srv := fake(t, map[string]string{"/p/api/v1/query": c.body}, nil)
@@ -169,10 +177,16 @@ func TestOptions(t *testing.T) {
 	junk := filepath.Join(dir, "junk")
 	require.NoError(t, os.WriteFile(junk, []byte("no"), 0o600))
 	for _, o := range []Options{
-		{}, {URL: "prometheus:9090"}, {URL: "ftp://x"}, {URL: "http://u:hunter2@x"}, {URL: "http://x/?a=b"},
+		{},
+		{URL: "prometheus:9090"},
+		{URL: "ftp://x"},
+		{URL: "http://u:hunter2@x"},
+		{URL: "http://x/?a=b"},
 		{URL: "http://x", Token: "t", Username: "u"},
-		{URL: "http://x", TLS: TLS{CAFile: filepath.Join(dir, "none")}}, {URL: "http://x", TLS: TLS{CAFile: junk}},
-		{URL: "http://x", TLS: TLS{CertFile: junk}}, {URL: "http://x", TLS: TLS{CertFile: junk, KeyFile: junk}},
+		{URL: "http://x", TLS: TLS{CAFile: filepath.Join(dir, "none")}},
+		{URL: "http://x", TLS: TLS{CAFile: junk}},
+		{URL: "http://x", TLS: TLS{CertFile: junk}},
+		{URL: "http://x", TLS: TLS{CertFile: junk, KeyFile: junk}},
 	} {
 		_, err := New(o)
 		require.Equal(t, fail.Usage, fail.CodeOf(err), "%+v", o)

@@ -156,7 +156,7 @@ func (c *Client) LabelValues(ctx context.Context, label string, s metrics.Select
 	if label == "" {
 		return nil, nil, fail.New(fail.Usage, "the label has no name").Hint("aictl metrics labels")
 	}
-	if !model.LabelName(label).IsValidLegacy() {
+	if !model.LegacyValidation.IsValidLabelName(label) {
 		label = model.EscapeName(label, model.ValueEncodingEscaping)
 	}
 	ctx, cancel := c.wire.bound(ctx)
