@@ -25,9 +25,11 @@ type SyntaxError struct {
 // Column is the place of the trouble in characters, counted from 1.
 func (e *SyntaxError) Column() int { return utf8.RuneCountInString(e.Input[:e.Offset]) + 1 }
 
-// Error implements error.
+// Error gives three lines: the trouble, and those of Caret, indented so that
+// they stand below each other wherever the text begins.
 func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("column %d: %s", e.Column(), e.Problem)
+	const indent = "\n    "
+	return fmt.Sprintf("column %d: %s", e.Column(), e.Problem) + indent + strings.ReplaceAll(e.Caret(), "\n", indent)
 }
 
 // Caret gives two lines: the expression, or the part of it around the
@@ -52,7 +54,8 @@ func (e *SyntaxError) Caret() string {
 }
 
 func (e *SyntaxError) usage() error {
-	return fail.Wrap(fail.Usage, e, "the expression of --where does not parse").Hint("%s", e.Caret())
+	return fail.Wrap(fail.Usage, e, "the expression of --where does not parse").
+		Hint("--where 'http.status >= 500 && duration > 200ms'")
 }
 
 type kind int

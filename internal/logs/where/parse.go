@@ -24,8 +24,8 @@ import (
 // escapes are \" \\ \n \r \t; '…' and `…` have none. A field is a bare word
 // or stands in quotes as well.
 //
-// The error is fail.Usage with a *SyntaxError as its cause and the caret as
-// its hint.
+// The error is fail.Usage with a *SyntaxError as its cause, which shows the
+// place.
 func Parse(s string) (Expr, error) {
 	l := &lexer{in: s}
 	if len(s) > MaxLength {

@@ -80,14 +80,15 @@ func TestErrors(t *testing.T) {
 
 func TestCaret(t *testing.T) {
 	_, err := where.Parse("größe >> 5")
-	var e *fail.Error
+	var e *where.SyntaxError
 	require.ErrorAs(t, err, &e)
-	require.Equal(t, "größe >> 5\n       ^", e.Next)
+	require.Equal(t, "größe >> 5\n       ^", e.Caret())
+	require.Equal(t, "column 8: expected a value after >, found \">\"\n    größe >> 5\n           ^", e.Error())
 	long := strings.Repeat("a == 1 && ", 20) + "b == ) && " + strings.Repeat("a == 1 && ", 20) + "c == 1"
 	_, err = where.Parse(long)
 	require.ErrorAs(t, err, &e)
 	require.Equal(t, "… a == 1 && a == 1 && a == 1 && b == ) && a == 1 && a == 1 && a == 1 && a…\n"+
-		"                                     ^", e.Next)
+		"                                     ^", e.Caret())
 }
 
 func TestEval(t *testing.T) {
