@@ -259,7 +259,7 @@ func random(r *rand.Rand, depth int) where.Expr {
 
 func TestRoundTrip(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 5000 {
+	for range 2000 {
 		e := random(r, 4)
 		got, err := where.Parse(e.String())
 		if len(e.String()) > where.MaxLength {
