@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
+	"github.com/valyala/fastjson"
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/aictl/aictl/docs"
@@ -26,6 +27,7 @@ import (
 	"github.com/aictl/aictl/internal/cli"
 	"github.com/aictl/aictl/internal/cli/factory"
 	"github.com/aictl/aictl/internal/logging"
+	"github.com/aictl/aictl/internal/logs/embedded"
 	"github.com/aictl/aictl/internal/platform"
 	"github.com/aictl/aictl/internal/serverconfig"
 	"github.com/aictl/aictl/internal/term"
@@ -73,7 +75,8 @@ func TestStories(t *testing.T) {
 
 // startPlatform starts a platform and puts its address and the administrator's
 // token into $URL and $TOKEN. With the word "upstream" chat goes to a scripted
-// stand-in for a model server.
+// stand-in for a model server; with "logs FILE" there is a log store that holds
+// the file's lines.
 func startPlatform(ts *testscript.TestScript, _ bool, args []string) {
 	dir := ts.MkAbs("platform")
 	ts.Check(os.MkdirAll(dir, 0o700))
@@ -89,11 +92,15 @@ func startPlatform(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	p, err := platform.Open(ctx, platform.Options{
+	options := platform.Options{
 		Config: &c, DataDir: dir, Version: platform.Version{Version: version}, Logger: logging.Discard(),
 		Registry: prometheus.NewRegistry(), Tracer: noop.NewTracerProvider(),
 		Getenv: func(string) string { return "" }, Now: time.Now, Docs: docs.FS,
-	})
+	}
+	if len(args) > 0 && args[0] == "logs" {
+		options.Logs = logStore(ctx, ts, ts.ReadFile(args[1]))
+	}
+	p, err := platform.Open(ctx, options)
 	ts.Check(err)
 	token, err := p.Bootstrap(ctx, true)
 	ts.Check(err)
@@ -110,6 +117,26 @@ func startPlatform(ts *testscript.TestScript, _ bool, args []string) {
 	})
 	ts.Setenv("URL", s.URL())
 	ts.Setenv("TOKEN", token)
+}
+
+// logStore is the embedded log engine with a line of JSON an entry, a second
+// apart, the last one ten seconds old.
+func logStore(ctx context.Context, ts *testscript.TestScript, lines string) *embedded.Store {
+	store, err := embedded.Open(embedded.Options{Dir: ts.MkAbs("logs"), Logger: logging.Discard()})
+	ts.Check(err)
+	ts.Defer(func() { _ = store.Close() })
+	all := strings.Split(strings.TrimSpace(lines), "\n")
+	var entries []embedded.Entry
+	for i, line := range all {
+		doc, err := fastjson.Parse(line)
+		ts.Check(err)
+		at := time.Now().Add(time.Duration(i-len(all)-9) * time.Second)
+		doc.Set("@timestamp", fastjson.MustParse(`"`+at.UTC().Format(time.RFC3339Nano)+`"`))
+		entries = append(entries, embedded.FromDocument(doc, at))
+	}
+	_, err = store.Ingest(ctx, entries)
+	ts.Check(err)
+	return store
 }
 
 // startHostile starts a server that answers as $1 says: html, hang, close,

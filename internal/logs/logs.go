@@ -89,7 +89,8 @@ type Store interface {
 	// there too.
 	Histogram(ctx context.Context, q Query, step time.Duration) ([]api.LogBucket, error)
 	// Fields lists the fields that the matches have, or the named ones, each
-	// with its top values.
+	// with its top values. A field may be named as --where names it (service,
+	// http.status) and is answered under the name that it was asked by.
 	Fields(ctx context.Context, q Query, names []string, top int) ([]api.LogField, error)
 	// Check says whether the store answers, with its kind and version.
 	Check(ctx context.Context) (Info, error)

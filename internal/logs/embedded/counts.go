@@ -13,6 +13,7 @@ import (
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/logs"
+	"github.com/aictl/aictl/internal/logs/where"
 )
 
 // maxBuckets bounds a histogram.
@@ -89,28 +90,36 @@ func (s *Store) Fields(ctx context.Context, q logs.Query, names []string, top in
 		return nil, err
 	}
 	from, to := s.window(q)
-	counts := map[string]int64{}
+	present := map[string]bool{}
 	err := s.run(ctx, t.query+" | field_names", from, to, func(r row) {
-		n, err := strconv.ParseInt(r.get("hits"), 10, 64)
-		if shown := shownName(r.get("name")); err == nil && shown != "" {
-			counts[shown] = n
+		if shown := shownName(r.get("name")); shown != "" {
+			present[shown] = true
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
 	out := []api.LogField{}
-	for field, n := range counts {
-		if len(names) > 0 && !slices.Contains(names, field) {
-			continue
-		}
-		f := api.LogField{Name: field, Count: n, Values: []api.LogFieldValue{}}
+	for field, shown := range asked(names, present) {
+		f := api.LogField{Name: shown, Values: []api.LogFieldValue{}}
 		column := field
 		if field == "message" {
 			column = fieldMessage
 		}
+		// What field_names says of entries counts whole blocks.
+		err := s.run(ctx, fmt.Sprintf("%s %s:* | stats count() as n", t.query, name(column)), from, to, func(r row) {
+			if n, err := strconv.ParseInt(r.get("n"), 10, 64); err == nil {
+				f.Count = n
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+		if f.Count == 0 {
+			continue
+		}
 		// The commonest values cannot be told from some of them: all are counted.
-		err := s.run(ctx, fmt.Sprintf("%s %s:* | top %d by (%s) hits as n", t.query, name(column), top, name(column)), from, to, func(r row) {
+		err = s.run(ctx, fmt.Sprintf("%s %s:* | top %d by (%s) hits as n", t.query, name(column), top, name(column)), from, to, func(r row) {
 			n, err := strconv.ParseInt(r.get("n"), 10, 64)
 			if err == nil {
 				f.Values = append(f.Values, api.LogFieldValue{Value: r.get(column), Count: n})
@@ -122,6 +131,28 @@ func (s *Store) Fields(ctx context.Context, q logs.Query, names []string, top in
 		out = append(out, f)
 	}
 	return orderFields(out, top), nil
+}
+
+// asked gives the fields to answer with the name of each: all that are
+// present, or those that are named, by the first of the names (where.Names)
+// that is present.
+func asked(names []string, present map[string]bool) map[string]string {
+	out := map[string]string{}
+	if len(names) == 0 {
+		for field := range present {
+			out[field] = field
+		}
+		return out
+	}
+	for _, n := range names {
+		for _, field := range where.Names(n) {
+			if present[field] {
+				out[field] = n
+				break
+			}
+		}
+	}
+	return out
 }
 
 // shownName is a column's name as entries have it; "" for what is the
@@ -139,7 +170,7 @@ func shownName(column string) string {
 func (s *Store) fieldsOf(ctx context.Context, q logs.Query, names []string, top int) ([]api.LogField, error) {
 	counts := map[string]map[string]int64{}
 	add := func(field, value string) {
-		if value == "" || len(names) > 0 && !slices.Contains(names, field) {
+		if value == "" {
 			return
 		}
 		if counts[field] == nil {
@@ -160,10 +191,14 @@ func (s *Store) fieldsOf(ctx context.Context, q logs.Query, names []string, top 
 			walk("", doc, add)
 		}
 	}
+	present := map[string]bool{}
+	for field := range counts {
+		present[field] = true
+	}
 	out := []api.LogField{}
-	for field, values := range counts {
-		f := api.LogField{Name: field, Values: []api.LogFieldValue{}}
-		for v, n := range values {
+	for field, shown := range asked(names, present) {
+		f := api.LogField{Name: shown, Values: []api.LogFieldValue{}}
+		for v, n := range counts[field] {
 			f.Count += n
 			f.Values = append(f.Values, api.LogFieldValue{Value: v, Count: n})
 		}
