@@ -3,12 +3,14 @@ package promd
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/config"
 	"github.com/prometheus/prometheus/discovery/targetgroup"
+	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/aictl/aictl/internal/fail"
 )
@@ -22,6 +24,7 @@ const (
 	twin          = "first/"
 	firstInterval = 250 * time.Millisecond
 	firstTimeout  = 3 * time.Second
+	settleTimeout = 10 * time.Second
 )
 
 // SetTargets replaces the targets of a job; none removes the job. It returns
@@ -136,10 +139,56 @@ func (s *Server) configure(first bool) {
 		return
 	}
 	s.current.Store(cfg)
-	select {
-	case s.scrapeSets <- sets:
-	case <-s.stop:
+	if len(sets) == 0 && !s.pushed {
+		return
 	}
+	s.pushed = true
+	s.generation++
+	mark := model.LabelValue(strconv.Itoa(s.generation))
+	for _, groups := range sets {
+		for _, g := range groups {
+			g.Labels = model.LabelSet{generationLabel: mark}
+		}
+	}
+	select { // not on stop: the scraper runs until this goroutine has ended
+	case s.scrapeSets <- sets:
+		s.settle(sets, string(mark))
+	case <-s.scrapeEnded:
+	}
+}
+
+// generationLabel tells the configurations apart. Labels of this kind don't
+// reach the series.
+const generationLabel = model.MetaLabelPrefix + "generation"
+
+// settle waits until the scraper has taken the targets over. It works on them
+// in the background, 100 ms or so later, and starts scrapes that nobody stops
+// any more when it is stopped, or loses a job, before it has done so.
+func (s *Server) settle(sets map[string][]*targetgroup.Group, mark string) {
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for end := time.Now().Add(settleTimeout); !s.settled(sets, mark); <-look.C {
+		if time.Now().After(end) {
+			s.logger.Warn("the scraper is slow to take its targets over", "waited", settleTimeout.String())
+			return
+		}
+	}
+}
+
+func (s *Server) settled(sets map[string][]*targetgroup.Group, mark string) bool {
+	active := s.scrape.TargetsActive()
+	b := labels.NewBuilder(labels.EmptyLabels())
+	for job := range sets {
+		if len(active[job]) == 0 {
+			return false
+		}
+		for _, t := range active[job] {
+			if t.DiscoveredLabels(b).Get(generationLabel) != mark {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // plan derives what configure applies. The caller holds mu.
@@ -171,7 +220,7 @@ func (s *Server) plan(first bool) (*config.Config, map[string][]*targetgroup.Gro
 			sets[job] = append(sets[job], group(fmt.Sprintf("%s/%d", job, i), job, t, u, table.hosts[at]))
 		}
 		if first {
-			sets[twin+job] = sets[job]
+			sets[twin+job] = slices.Clone(sets[job])
 		}
 	}
 	return cfg, sets, table, nil

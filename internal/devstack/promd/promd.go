@@ -58,18 +58,22 @@ type Server struct {
 	bridge   *bridge
 	handler  http.Handler
 
-	scrapeSets chan map[string][]*targetgroup.Group
-	notifySets chan map[string][]*targetgroup.Group
-	changed    chan struct{}      // the targets are not what the scraper has
-	stop, fed  chan struct{}      // Close has begun; the feeder has ended
-	cancel     context.CancelFunc // of running rules
-	closeOnce  sync.Once
-	closeErr   error
+	scrapeSets  chan map[string][]*targetgroup.Group
+	notifySets  chan map[string][]*targetgroup.Group
+	changed     chan struct{}      // the targets are not what the scraper has
+	stop, fed   chan struct{}      // Close has begun; the feeder has ended
+	scrapeEnded chan struct{}      // the scraper has stopped or panicked
+	cancel      context.CancelFunc // of running rules
+	closeOnce   sync.Once
+	closeErr    error
 
 	ready    atomic.Bool
 	current  atomic.Pointer[config.Config]
 	reloaded atomic.Int64 // Unix milliseconds of the last good reload
 	reloadOK atomic.Bool
+
+	pushed     bool // the feeder's own: the scraper has been given targets
+	generation int  // the feeder's own: how often
 
 	mu      sync.Mutex // guards targets, files, loader and changes of rules
 	targets map[string][]Target
@@ -93,7 +97,7 @@ func Open(o Options, set RuleSet) (*Server, error) {
 		o: o, logger: o.Logger, born: time.Now().UTC(), guard: guard.Group{Logger: o.Logger},
 		stats: tsdb.NewDBStats(), targets: map[string][]Target{}, parser: parser.NewParser(parser.Options{}),
 		scrapeSets: make(chan map[string][]*targetgroup.Group), notifySets: make(chan map[string][]*targetgroup.Group),
-		stop: make(chan struct{}), fed: make(chan struct{}), changed: make(chan struct{}, 1),
+		stop: make(chan struct{}), fed: make(chan struct{}), scrapeEnded: make(chan struct{}), changed: make(chan struct{}, 1),
 	}
 	s.loader = &loader{parser: s.parser, logger: o.Logger}
 	if err := s.setAside(); err != nil {
@@ -166,6 +170,7 @@ func (s *Server) start() {
 		}
 	})
 	s.guard.Go("scraper", func() {
+		defer close(s.scrapeEnded)
 		if err := s.scrape.Run(s.scrapeSets); err != nil {
 			s.logger.Error("scraper stopped", "err", err)
 		}
