@@ -19,7 +19,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
-	"github.com/valyala/fastjson"
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/aictl/aictl/docs"
@@ -27,7 +26,8 @@ import (
 	"github.com/aictl/aictl/internal/cli"
 	"github.com/aictl/aictl/internal/cli/factory"
 	"github.com/aictl/aictl/internal/logging"
-	"github.com/aictl/aictl/internal/logs/embedded"
+	"github.com/aictl/aictl/internal/logs/line"
+	"github.com/aictl/aictl/internal/logs/logstest"
 	"github.com/aictl/aictl/internal/platform"
 	"github.com/aictl/aictl/internal/serverconfig"
 	"github.com/aictl/aictl/internal/term"
@@ -98,7 +98,7 @@ func startPlatform(ts *testscript.TestScript, _ bool, args []string) {
 		Getenv: func(string) string { return "" }, Now: time.Now, Docs: docs.FS,
 	}
 	if len(args) > 0 && args[0] == "logs" {
-		options.Logs = logStore(ctx, ts, ts.ReadFile(args[1]))
+		options.Logs = logStore(ts.ReadFile(args[1]))
 	}
 	p, err := platform.Open(ctx, options)
 	ts.Check(err)
@@ -119,23 +119,16 @@ func startPlatform(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("TOKEN", token)
 }
 
-// logStore is the embedded log engine with a line of JSON an entry, a second
-// apart, the last one ten seconds old.
-func logStore(ctx context.Context, ts *testscript.TestScript, lines string) *embedded.Store {
-	store, err := embedded.Open(embedded.Options{Dir: ts.MkAbs("logs"), Logger: logging.Discard()})
-	ts.Check(err)
-	ts.Defer(func() { _ = store.Close() })
+// logStore is a log store in memory with a line an entry, a second apart, the
+// last one ten seconds old.
+func logStore(lines string) *logstest.Store {
+	store, parser := logstest.New(), line.NewParser(time.UTC, time.Now)
 	all := strings.Split(strings.TrimSpace(lines), "\n")
-	var entries []embedded.Entry
-	for i, line := range all {
-		doc, err := fastjson.Parse(line)
-		ts.Check(err)
-		at := time.Now().Add(time.Duration(i-len(all)-9) * time.Second)
-		doc.Set("@timestamp", fastjson.MustParse(`"`+at.UTC().Format(time.RFC3339Nano)+`"`))
-		entries = append(entries, embedded.FromDocument(doc, at))
+	for i, text := range all {
+		e := parser.Parse([]byte(text))
+		e.ID, e.Time = fmt.Sprint(i), time.Now().Add(time.Duration(i-len(all)-9)*time.Second)
+		store.Add(e)
 	}
-	_, err = store.Ingest(ctx, entries)
-	ts.Check(err)
 	return store
 }
 
