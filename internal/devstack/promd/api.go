@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-
 	"runtime"
 	"runtime/debug"
 	"time"

@@ -141,7 +141,7 @@ func (s *Server) assemble(set RuleSet) error {
 	s.notifier = notifier.NewManager(&notifier.Options{
 		QueueCapacity: notifyCapacity, DrainOnShutdown: true, Registerer: o.Registry,
 		Do: func(ctx context.Context, _ *http.Client, req *http.Request) (*http.Response, error) {
-			return alerts.RoundTrip(req.WithContext(ctx)) //nolint:bodyclose // the notifier closes it
+			return alerts.RoundTrip(req.WithContext(ctx))
 		},
 	}, model.UTF8Validation, s.logger.With("component", "notifier"))
 	ctx, cancel := context.WithCancel(context.Background())

@@ -201,8 +201,10 @@ func TestPlatformAlerts(t *testing.T) {
 		{"a replica is down", `  up{job="r",instance="a",service="chat"} 0x100
   up{job="r",instance="b",service="chat"} 1x100
 `, 2 * time.Minute, []string{"TargetDown warning chat "}},
-		{"all replicas are down", `  up{job="r",instance="a",service="chat"} 0x100` + "\n", 2 * time.Minute,
-			[]string{"TargetDown warning chat ", "ServiceDown critical chat "}},
+		{
+			"all replicas are down", `  up{job="r",instance="a",service="chat"} 0x100` + "\n", 2 * time.Minute,
+			[]string{"TargetDown warning chat ", "ServiceDown critical chat "},
+		},
 		{"a target without a service", `  up{job="node",instance="a"} 0x100` + "\n", 2 * time.Minute, []string{"TargetDown warning node "}},
 		{"disk", `  aictl_devstack_disk_free_bytes 5e8x100
   aictl_devstack_disk_size_bytes 100e9x100
@@ -213,8 +215,10 @@ func TestPlatformAlerts(t *testing.T) {
 		{"5xx", `  aictl_http_requests_total{job="aictl-server",route="/a",code="200"} 0+10x100
   aictl_http_requests_total{job="aictl-server",route="/a",code="503"} 0+10x100
 `, 5 * time.Minute, []string{"ControlPlaneErrors warning aictl-server "}},
-		{"nobody is told", `  alertmanager_notifications_failed_total{integration="webhook",reason="other"} 0+1x100` + "\n", 5 * time.Minute,
-			[]string{"NotificationsFailing critical alertmanager "}},
+		{
+			"nobody is told", `  alertmanager_notifications_failed_total{integration="webhook",reason="other"} 0+1x100` + "\n", 5 * time.Minute,
+			[]string{"NotificationsFailing critical alertmanager "},
+		},
 		{"a bad configuration", `  aictl_config_last_reload_successful 0x100` + "\n", 2 * time.Minute, []string{"ConfigReloadFailed warning aictl-server "}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
