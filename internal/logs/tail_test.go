@@ -489,6 +489,20 @@ func TestTailResumesWithoutDoublesWhenNothingWasKilled(t *testing.T) {
 	})
 }
 
+// TestTailGivesACursorAtOnce: whoever is stopped before anything came resumes
+// from there all the same.
+func TestTailGivesACursorAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := logstest.New()
+		first, _ := events(t, 10*time.Millisecond, s, logs.Query{From: time.Now()}, logs.TailOptions{Hold: 30 * time.Second})
+		require.NotEmpty(t, lastCursor(first))
+		s.Add(entry("meanwhile", time.Now()))
+		time.Sleep(time.Hour)
+		again, _ := events(t, 2*time.Minute, s, logs.Query{From: time.Now()}, logs.TailOptions{Cursor: lastCursor(first)})
+		require.Equal(t, []string{"meanwhile"}, ids(again))
+	})
+}
+
 func TestTailRefusesTheCursorOfAnotherQuery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := logstest.New(entry("1", time.Now()))

@@ -50,5 +50,8 @@ func (t *tail) back(now time.Time) {
 			Code: "reconnected", Message: fmt.Sprintf("the log store answers again, after %s", now.Sub(t.failing).Round(100*time.Millisecond)),
 		}})
 	}
+	if !t.answered { // the first answer is worth a cursor, also when it is empty
+		t.dirty, t.marked = true, time.Time{}
+	}
 	t.failures, t.noticed, t.answered = 0, false, true
 }
