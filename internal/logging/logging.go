@@ -58,9 +58,6 @@ func New(w io.Writer, o Options) (*slog.Logger, error) {
 		ho.ReplaceAttr = replace(o.Redact, true)
 		h = slog.NewJSONHandler(w, ho)
 		attrs := []slog.Attr{slog.String("ecs.version", ECSVersion)}
-		if o.Service != "" {
-			attrs = append(attrs, slog.String("service.name", o.Service))
-		}
 		if o.Version != "" {
 			attrs = append(attrs, slog.String("service.version", o.Version))
 		}
@@ -71,7 +68,7 @@ func New(w io.Writer, o Options) (*slog.Logger, error) {
 	default:
 		return nil, fail.New(fail.Usage, "unknown log format %q", o.Format).Hint("use %q or %q", FormatECS, FormatText)
 	}
-	return slog.New(handler{h}), nil
+	return slog.New(handler{h, o.Service}), nil
 }
 
 // Discard is a logger that writes nothing.
@@ -100,16 +97,29 @@ func Err(err error) slog.Attr {
 	return slog.Group("", slog.String("error.message", err.Error()), slog.String("error.code", string(fail.CodeOf(err))))
 }
 
-// handler adds what the context knows: trace, span and request.
-type handler struct{ next slog.Handler }
+// handler adds what the context knows: trace, span and request; and the
+// program's name as the service, unless the record is about another one.
+type handler struct {
+	next    slog.Handler
+	service string
+}
 
 func (h handler) Enabled(ctx context.Context, l slog.Level) bool { return h.next.Enabled(ctx, l) }
-func (h handler) WithAttrs(a []slog.Attr) slog.Handler           { return handler{h.next.WithAttrs(a)} }
+func (h handler) WithAttrs(a []slog.Attr) slog.Handler           { return handler{h.next.WithAttrs(a), h.service} }
 
-func (h handler) WithGroup(name string) slog.Handler { return handler{h.next.WithGroup(name)} }
+func (h handler) WithGroup(name string) slog.Handler { return handler{h.next.WithGroup(name), h.service} }
 
 func (h handler) Handle(ctx context.Context, r slog.Record) error {
-	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
+	service, traced := h.service == "", false
+	r.Attrs(func(a slog.Attr) bool {
+		service = service || a.Key == "service.name"
+		traced = traced || a.Key == "trace.id"
+		return true
+	})
+	if !service {
+		r.AddAttrs(slog.String("service.name", h.service))
+	}
+	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() && !traced {
 		r.AddAttrs(slog.String("trace.id", sc.TraceID().String()), slog.String("span.id", sc.SpanID().String()))
 	}
 	if id := op.RequestID(ctx); id != "" {
