@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -13,9 +14,12 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime/metrics"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -43,7 +47,7 @@ const (
 func chaosDocs(t testing.TB) int {
 	v := os.Getenv("AICTL_CHAOS_DOCS")
 	if v == "" {
-		return 100_000
+		return 60_000
 	}
 	n, err := strconv.Atoi(v)
 	require.NoError(t, err, "AICTL_CHAOS_DOCS")
@@ -120,6 +124,17 @@ func tailChaos(t *testing.T, node *testbed.SearchNode) {
 	for _, i := range tail.late {
 		require.Greater(t, writers.acked[i]+3*time.Second, chaosHold, "document %d came in time and was marked late", i)
 	}
+	read, catching := 0, time.Now()
+	for position := (logs.Position)(nil); ; {
+		b, err := direct.Next(t.Context(), logs.Query{Limit: 1000}, position)
+		require.NoError(t, err)
+		position, read = b.Next, read+len(b.Entries)
+		if !b.More {
+			break
+		}
+	}
+	require.Equal(t, len(truth), read)
+	t.Logf("reading up: %.0f documents/s", float64(read)/time.Since(catching).Seconds())
 	limit := uint64(256<<20 + 300*n) // the test's own books grow with n
 	require.Less(t, tail.heap, limit, "heap")
 	t.Logf("%s: %d documents written in %s (%.0f/s) and followed in %s; %d late, %d notices, %d answers of 429, %d node restarts, heap at most %d MiB",
@@ -198,14 +213,8 @@ func (c *chaos) run(node *testbed.SearchNode) {
 	failures := make(chan error, chaosWriters)
 	for w := range chaosWriters {
 		writing.Go(func() {
-			r := rand.New(rand.NewPCG(uint64(w), 3))
-			for from := w * chaosBulk; from < c.total; from += chaosWriters * chaosBulk {
-				due := begun.Add(time.Duration(from) * time.Second / chaosRate)
-				time.Sleep(time.Until(due))
-				if err := c.write(r, from, min(from+chaosBulk, c.total)); err != nil {
-					failures <- err
-					return
-				}
+			if err := c.writer(w, begun); err != nil {
+				failures <- err
 			}
 		})
 	}
@@ -240,6 +249,18 @@ func (c *chaos) run(node *testbed.SearchNode) {
 		c.t.Fatalf("a writer failed: %v", err)
 	default:
 	}
+}
+
+// writer is one of the writers; it keeps the rate.
+func (c *chaos) writer(w int, begun time.Time) error {
+	r := rand.New(rand.NewPCG(uint64(w), 3))
+	for from := w * chaosBulk; from < c.total; from += chaosWriters * chaosBulk {
+		time.Sleep(time.Until(begun.Add(time.Duration(from) * time.Second / chaosRate)))
+		if err := c.write(r, from, min(from+chaosBulk, c.total)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // write indexes documents until each is acknowledged. What is there already
@@ -319,4 +340,109 @@ func (c *chaos) bulk(body io.Reader) ([]int, error) {
 		}
 	}
 	return out, nil
+}
+
+// TestCursorSurvivesKill: `aictl logs -f --cursor` is killed three times while
+// documents arrive, and with a fourth start has given every id, each once
+// after removing the doubles of the kills. Its resident memory stays bounded.
+func TestCursorSurvivesKill(t *testing.T) {
+	node := testbed.StartElasticsearch(t)
+	node.Do(t, http.MethodPut, "/_index_template/chaos", `{"index_patterns":["logs-chaos"],"data_stream":{},"priority":500,
+		"template":{"settings":{"number_of_shards":2},"mappings":`+ecsMapping+`}}`)
+	home, env := testbed.Home(t, testbed.Binaries(t))
+	require.NoError(t, os.MkdirAll(filepath.Join(home, "config", "aictl"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(home, "config", "aictl", "config.yaml"), []byte(
+		"current_context: direct\ncontexts:\n  - name: direct\n    backends:\n      elasticsearch:\n        url: "+node.URL+"\n        index: logs-chaos\n"), 0o600))
+
+	const n = 30_000
+	writers := &chaos{t: t, url: node.URL, total: n, acked: make([]time.Duration, n)}
+	var writing sync.WaitGroup
+	failures := make(chan error, chaosWriters)
+	for w := range chaosWriters {
+		writing.Go(func() { failures <- writers.writer(w, time.Now()) })
+	}
+	ids, lines := map[string]bool{}, 0
+	var peak int
+	for kill := range 4 {
+		enough := (kill + 1) * n / 5
+		if kill == 3 {
+			enough = n
+		}
+		out, rss := followUntil(t, env, filepath.Join(home, "place"), func(fresh map[string]bool) bool {
+			all := maps.Clone(ids)
+			maps.Copy(all, fresh)
+			return len(all) >= enough
+		})
+		for _, id := range out {
+			ids[id] = true
+		}
+		lines, peak = lines+len(out), max(peak, rss)
+	}
+	writing.Wait()
+	for range chaosWriters {
+		require.NoError(t, <-failures)
+	}
+	truth := map[string]bool{}
+	for e, err := range openElastic(t, node.URL, "logs-chaos").Scan(t.Context(), logs.Query{}) {
+		require.NoError(t, err)
+		truth[e.ID] = true
+	}
+	require.True(t, maps.Equal(truth, ids), "given %d, indexed %d", len(ids), len(truth))
+	require.Less(t, lines, 2*n, "each kill repeats a little, not everything")
+	require.Less(t, peak, 256<<10, "resident memory in KiB")
+	t.Logf("%d ids in %d lines over three kills, at most %d MiB resident", len(ids), lines, peak>>10)
+}
+
+// followUntil follows until the ids are enough, kills the process, and gives
+// the ids of its whole lines and its greatest resident memory in KiB.
+func followUntil(t *testing.T, env []string, cursor string, enough func(map[string]bool) bool) (ids []string, rss int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	bin := filepath.Join(testbed.Binaries(t), "aictl")
+	cmd := exec.CommandContext(ctx, bin, "logs", "-f", "--since", "1h", "--hold", "2s", "--cursor", cursor, "-o", "jsonl")
+	cmd.Env = env
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	fresh := map[string]bool{}
+	scanner := bufio.NewScanner(stdout)
+	scanner.Buffer(nil, 1<<20)
+	done := false
+	for scanner.Scan() {
+		var e struct {
+			Entry struct{ ID string }
+		}
+		if json.Unmarshal(scanner.Bytes(), &e) != nil || e.Entry.ID == "" {
+			continue
+		}
+		ids = append(ids, e.Entry.ID)
+		fresh[e.Entry.ID] = true
+		if !done && len(ids)%100 == 0 && enough(fresh) {
+			done = true
+			rss = residentPeak(t, cmd.Process.Pid)
+			require.NoError(t, cmd.Process.Kill()) // what is in the pipe still comes
+		}
+	}
+	_ = cmd.Wait() // killed
+	require.True(t, done, "it ended by itself after %d entries: %s", len(ids), stderr.String())
+	return ids, rss
+}
+
+// residentPeak is a process's greatest resident memory in KiB.
+func residentPeak(t *testing.T, pid int) int {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	require.NoError(t, err)
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kib, err := strconv.Atoi(strings.Fields(rest)[0])
+			require.NoError(t, err)
+			return kib
+		}
+	}
+	t.Fatal("the system does not say how much memory a process has used")
+	return 0
 }

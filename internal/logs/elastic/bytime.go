@@ -49,7 +49,8 @@ func (s *Store) nextByTime(ctx context.Context, q logs.Query, p *position, caps 
 			at.Low = low
 		}
 	}
-	b.Warnings = append(w.warnings, fmt.Sprintf(
+	b.Warnings = append(b.Warnings, w.warnings...)
+	b.Warnings = append(b.Warnings, fmt.Sprintf(
 		"this tail follows the entries' times, for the store does not show its shards (%s): what arrives more than %s late is missed", at.Why, s.o.Overlap))
 	b.Next = p.bytes(now)
 	return b, nil

@@ -50,7 +50,7 @@ func (s *Store) Check(ctx context.Context) (logs.Info, error) {
 		return logs.Info{}, fail.New(fail.Unavailable, "%s answers, but not as Elasticsearch or OpenSearch do", s.url).
 			Hint("check the context's URL: is it the store's own?")
 	case info.Kind == elasticsearch && len(major) == 1 && major < "7":
-		return logs.Info{}, fail.New(fail.Version, "Elasticsearch %s is older than 7.17, the first that is supported", info.Version).
+		return logs.Info{}, fail.New(fail.Version, "Elasticsearch %s is too old: 7.17 is the first that is supported", info.Version).
 			Hint("upgrade the cluster")
 	}
 	s.know(info.Kind)

@@ -3,7 +3,6 @@ package elastic
 import (
 	"context"
 	"encoding/pem"
-	"errors"
 	"io"
 	"log"
 	"net"
@@ -212,7 +211,7 @@ func TestUnreachable(t *testing.T) {
 	cancel()
 	_, err = s.Check(ctx)
 	require.Equal(t, fail.Canceled, fail.CodeOf(err))
-	require.True(t, errors.Is(err, context.Canceled))
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 func pemOf(s *httptest.Server) []byte {

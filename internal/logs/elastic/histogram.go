@@ -58,8 +58,12 @@ func (s *Store) Histogram(ctx context.Context, q logs.Query, step time.Duration)
 			b.Levels[level] += count
 		}
 	}
-	if len(buckets) > 0 && c.exact && q.From.Equal(q.From.Truncate(time.Millisecond)) {
-		err := s.countByStep(ctx, c, q.From, step, add)
+	if len(buckets) > 0 && c.exact {
+		// The index has whole milliseconds: its steps begin at that of From.
+		begin := q.From.Truncate(time.Millisecond)
+		err := s.countByStep(ctx, c, begin, step, func(at time.Time, level string, count int64) {
+			add(q.From.Add(at.Sub(begin)), level, count)
+		})
 		if err == nil || !tooHard(err) {
 			return buckets, err
 		}

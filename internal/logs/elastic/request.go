@@ -36,7 +36,7 @@ func (r raw) Do(ctx context.Context, transport esapi.Transport) (*esapi.Response
 		req.Body, req.ContentLength = io.NopCloser(b), int64(b.Len())
 		req.Header.Set("Content-Type", "application/json")
 	}
-	res, err := transport.Perform(req)
+	res, err := transport.Perform(req) //nolint:bodyclose // Store.do closes it, as that of every answer
 	if err != nil {
 		return nil, err
 	}

@@ -125,7 +125,7 @@ func (s *Store) scan(ctx context.Context, q logs.Query, o compileOptions, yield 
 		if err != nil {
 			return given, false, err
 		}
-		page := append(held, c.entries(hits)...)
+		page := slices.Concat(held, c.entries(hits))
 		logs.Sort(page)
 		page, held = lastMoment(page, w.done)
 		for _, e := range page {
