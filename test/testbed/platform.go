@@ -19,6 +19,7 @@ import (
 // build compiles both binaries once a test process; the directory lives as
 // long as the process' build cache needs no second look at it.
 var build = sync.OnceValues(func() (string, error) {
+	prune()
 	dir, err := os.MkdirTemp("", "aictl-bin-")
 	if err != nil {
 		return "", err
@@ -35,6 +36,20 @@ var build = sync.OnceValues(func() (string, error) {
 	}
 	return dir, nil
 })
+
+// prune removes what earlier runs have built: a test process cannot know when
+// the last of its tests is done with the binaries.
+func prune() {
+	old, err := filepath.Glob(filepath.Join(os.TempDir(), "aictl-bin-*"))
+	if err != nil {
+		return
+	}
+	for _, dir := range old {
+		if info, err := os.Stat(dir); err == nil && time.Since(info.ModTime()) > 3*time.Hour {
+			_ = os.RemoveAll(dir) // the next run tries again
+		}
+	}
+}
 
 // Binaries is a directory with aictl and aictl-server, built from this tree.
 func Binaries(t testing.TB) string {
