@@ -74,7 +74,7 @@ func (c Config) alertmanager() ([]byte, error) {
 		text, err := os.ReadFile(c.AlertmanagerFile)
 		if err != nil {
 			return nil, fail.Wrap(fail.Usage, err, "reading the Alertmanager configuration").
-				Hint("check alerts.config_file in the configuration")
+				Hint("check stack.alertmanager_file in the configuration")
 		}
 		return text, nil
 	}

@@ -51,7 +51,7 @@ func (r RuleSet) names() ([]string, error) {
 			return nil, fail.Wrap(fail.Usage, err, "rule file pattern %q", pattern).Hint("use a path or a glob such as rules/*.yaml")
 		}
 		if len(found) == 0 && !strings.ContainsAny(pattern, `*?[\`) {
-			return nil, fail.New(fail.NotFound, "rule file %s does not exist", pattern).Hint("check metrics.rule_files in the configuration")
+			return nil, fail.New(fail.NotFound, "rule file %s does not exist", pattern).Hint("check stack.rules in the configuration")
 		}
 		out = append(out, found...)
 	}

@@ -147,7 +147,7 @@ func (t *translator) number(name, kind, field string, op where.Op, v where.Value
 	switch v.Kind {
 	case where.Number, where.Size:
 	case where.Duration:
-		n /= where.Scale(field)
+		n /= where.Scale(name)
 	case where.Text:
 		f, err := strconv.ParseFloat(v.Text, 64)
 		if err != nil || strings.ContainsAny(v.Text, "xXpPiInN_") {

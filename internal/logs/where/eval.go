@@ -131,22 +131,24 @@ func compile(e Expr) node {
 	case *Not:
 		return negate{compile(e.Of)}
 	case *Exists:
-		l := newLeaf(e.Field, present{})
+		l := newLeaf(e.Field, func(string) test { return present{} })
 		l.objects = true
 		return l
 	case *Match:
-		return newLeaf(e.Field, matches{e.Re})
+		return newLeaf(e.Field, func(string) test { return matches{e.Re} })
 	case *In:
-		tests := make(oneOf, len(e.Values))
-		for i, v := range e.Values {
-			tests[i] = newComparison(e.Field, Eq, v)
-		}
-		return newLeaf(e.Field, tests)
+		return newLeaf(e.Field, func(name string) test {
+			tests := make(oneOf, len(e.Values))
+			for i, v := range e.Values {
+				tests[i] = newComparison(name, Eq, v)
+			}
+			return tests
+		})
 	case *Compare:
 		if e.Op == Ne {
-			return negate{newLeaf(e.Field, newComparison(e.Field, Eq, e.Value))}
+			return negate{newLeaf(e.Field, func(name string) test { return newComparison(name, Eq, e.Value) })}
 		}
-		return newLeaf(e.Field, newComparison(e.Field, e.Op, e.Value))
+		return newLeaf(e.Field, func(name string) test { return newComparison(name, e.Op, e.Value) })
 	}
 	return never{} // Expr is closed; nil is no condition that could hold
 }
@@ -155,30 +157,34 @@ func compile(e Expr) node {
 type leaf struct {
 	own     Own
 	names   []string
-	objects bool // an object that is not empty counts as a value
-	test    test
+	tests   []test // by name: a plain number means what the name that was found says
+	objects bool   // an object that is not empty counts as a value
 }
 
-func newLeaf(field string, t test) *leaf {
+func newLeaf(field string, testOf func(name string) test) *leaf {
 	own, _ := Canonical(field)
-	return &leaf{own: own, names: Names(field), test: t}
+	l := &leaf{own: own, names: Names(field)}
+	for _, name := range l.names {
+		l.tests = append(l.tests, testOf(name))
+	}
+	return l
 }
 
 func (l *leaf) match(r *record) bool {
 	if l.own != None {
 		if s, ok := l.ownText(r.entry); ok {
-			return l.test.text(s)
+			return l.tests[0].text(s)
 		}
 		if l.own == OwnTime && !r.entry.Time.IsZero() {
-			return l.test.time(r.entry.Time)
+			return l.tests[0].time(r.entry.Time)
 		}
 	}
 	doc := r.document()
 	if doc == nil {
 		return false
 	}
-	for _, name := range l.names {
-		if found, ok := l.walk(doc, name); found {
+	for i, name := range l.names {
+		if found, ok := l.walk(doc, name, l.tests[i]); found {
 			return ok
 		}
 	}
@@ -208,12 +214,12 @@ func (l *leaf) ownText(e *api.LogEntry) (string, bool) {
 // walk looks for the path below v; found says that there is a value, ok that
 // one of them passes the test. The path is tried as one key first, then cut
 // at each dot.
-func (l *leaf) walk(v *fastjson.Value, path string) (found, ok bool) {
+func (l *leaf) walk(v *fastjson.Value, path string, t test) (found, ok bool) {
 	switch v.Type() {
 	case fastjson.TypeArray:
 		items, _ := v.Array()
 		for _, item := range items {
-			f, o := l.walk(item, path)
+			f, o := l.walk(item, path, t)
 			if o {
 				return true, true
 			}
@@ -226,7 +232,7 @@ func (l *leaf) walk(v *fastjson.Value, path string) (found, ok bool) {
 	}
 	object, _ := v.Object()
 	if at := object.Get(path); at != nil {
-		if f, o := l.value(at); f {
+		if f, o := l.value(at, t); f {
 			return true, o
 		}
 	}
@@ -235,7 +241,7 @@ func (l *leaf) walk(v *fastjson.Value, path string) (found, ok bool) {
 			continue
 		}
 		if at := object.Get(path[:i]); at != nil {
-			f, o := l.walk(at, path[i+1:])
+			f, o := l.walk(at, path[i+1:], t)
 			if o {
 				return true, true
 			}
@@ -254,14 +260,14 @@ func (l *leaf) walk(v *fastjson.Value, path string) (found, ok bool) {
 }
 
 // value tests what stands at the field.
-func (l *leaf) value(v *fastjson.Value) (found, ok bool) {
+func (l *leaf) value(v *fastjson.Value, t test) (found, ok bool) {
 	switch v.Type() {
 	case fastjson.TypeNull:
 		return false, false
 	case fastjson.TypeArray:
 		items, _ := v.Array()
 		for _, item := range items {
-			f, o := l.value(item)
+			f, o := l.value(item, t)
 			if o {
 				return true, true
 			}
@@ -273,14 +279,14 @@ func (l *leaf) value(v *fastjson.Value) (found, ok bool) {
 		return l.objects && object.Len() > 0, l.objects && object.Len() > 0
 	case fastjson.TypeString:
 		s, _ := v.StringBytes()
-		return true, l.test.text(view(s))
+		return true, t.text(view(s))
 	case fastjson.TypeNumber:
 		f, _ := v.Float64()
-		return true, l.test.number(f, v)
+		return true, t.number(f, v)
 	case fastjson.TypeTrue:
-		return true, l.test.bool(true)
+		return true, t.bool(true)
 	case fastjson.TypeFalse:
-		return true, l.test.bool(false)
+		return true, t.bool(false)
 	}
 	return false, false
 }

@@ -20,7 +20,7 @@ type Finder struct {
 // NewFinder makes the finder of a field.
 func NewFinder(field string) *Finder {
 	f := &Finder{}
-	f.leaf = newLeaf(field, (*capture)(f))
+	f.leaf = newLeaf(field, func(string) test { return (*capture)(f) })
 	return f
 }
 

@@ -317,3 +317,17 @@ func TestFinder(t *testing.T) {
 		require.Equal(t, want != "", ok, field)
 	}
 }
+
+// An alias finds fields of several units: the name that was found decides.
+func TestAliasesScaleByTheNameFound(t *testing.T) {
+	for _, doc := range []string{
+		`{"duration_ms":250}`, `{"event":{"duration":250000000}}`, `{"duration_seconds":0.25}`, `{"duration":"250ms"}`, `{"duration":250000000}`,
+	} {
+		entry := &api.LogEntry{Fields: json.RawMessage(doc)}
+		for text, want := range map[string]bool{"duration > 200ms": true, "duration > 300ms": false, "duration in (250ms)": true, "duration != 250ms": false} {
+			expr, err := where.Parse(text)
+			require.NoError(t, err)
+			require.Equal(t, want, where.Eval(expr, entry), "%s on %s", text, doc)
+		}
+	}
+}
