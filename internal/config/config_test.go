@@ -351,8 +351,12 @@ func TestBackendsAreSet(t *testing.T) {
 	require.Equal(t, "2 alertmanagers, elasticsearch", want.String())
 	require.Equal(t, want, load(t, o).List()[0].Backends)
 	for _, wrong := range [][2]string{
-		{"backends.prometheus.index", "x"}, {"backends.prometheus", "x"}, {"backends.nothing.url", "http://x:1"},
-		{"backends.elasticsearch.username", "ann"}, {"backends.elasticsearch.url", "http://u:p@x:1"}, {"backends.alertmanager.url", "nonsense"},
+		{"backends.prometheus.index", "x"},
+		{"backends.prometheus", "x"},
+		{"backends.nothing.url", "http://x:1"},
+		{"backends.elasticsearch.username", "ann"},
+		{"backends.elasticsearch.url", "http://u:p@x:1"},
+		{"backends.alertmanager.url", "nonsense"},
 	} {
 		require.Equal(t, fail.Usage, fail.CodeOf(set(wrong)), "%v", wrong)
 	}

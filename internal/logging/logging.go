@@ -105,9 +105,13 @@ type handler struct {
 }
 
 func (h handler) Enabled(ctx context.Context, l slog.Level) bool { return h.next.Enabled(ctx, l) }
-func (h handler) WithAttrs(a []slog.Attr) slog.Handler           { return handler{h.next.WithAttrs(a), h.service} }
+func (h handler) WithAttrs(a []slog.Attr) slog.Handler {
+	return handler{h.next.WithAttrs(a), h.service}
+}
 
-func (h handler) WithGroup(name string) slog.Handler { return handler{h.next.WithGroup(name), h.service} }
+func (h handler) WithGroup(name string) slog.Handler {
+	return handler{h.next.WithGroup(name), h.service}
+}
 
 func (h handler) Handle(ctx context.Context, r slog.Record) error {
 	service, traced := h.service == "", false

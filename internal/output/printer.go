@@ -3,6 +3,7 @@ package output
 import (
 	"encoding/json"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/aictl/aictl/internal/fail"
@@ -149,7 +150,7 @@ func (p *Printer) printRaw(doc []byte) error {
 		items = []json.RawMessage{doc}
 	}
 	for _, it := range items {
-		line := append(it[:len(it):len(it)], '\n')
+		line := slices.Concat(it, []byte{'\n'})
 		var text string
 		if len(it) > 0 && it[0] == '"' && json.Unmarshal(it, &text) == nil {
 			line = []byte(term.Safe(text) + "\n")

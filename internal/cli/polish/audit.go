@@ -3,7 +3,6 @@ package polish
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -83,7 +82,7 @@ func auditVerify(f *factory.Factory, cmd *cobra.Command, in any) error {
 		defer func() { _ = file.Close() }()
 		r = file
 	}
-	report, err := audit.VerifyExport(io.Reader(r))
+	report, err := audit.VerifyExport(r)
 	if err != nil {
 		return err
 	}
