@@ -125,7 +125,7 @@ func tailChaos(t *testing.T, node *testbed.SearchNode) {
 		require.Greater(t, writers.acked[i]+3*time.Second, chaosHold, "document %d came in time and was marked late", i)
 	}
 	read, catching := 0, time.Now()
-	for position := (logs.Position)(nil); ; {
+	for position := logs.Position(nil); ; {
 		b, err := direct.Next(t.Context(), logs.Query{Limit: 1000}, position)
 		require.NoError(t, err)
 		position, read = b.Next, read+len(b.Entries)
@@ -361,6 +361,12 @@ func TestCursorSurvivesKill(t *testing.T) {
 	for w := range chaosWriters {
 		writing.Go(func() { failures <- writers.writer(w, time.Now()) })
 	}
+	testbed.Eventually(t, 30*time.Second, "something is written", func(context.Context) error {
+		if writers.done.Load() == 0 {
+			return errors.New("nothing yet")
+		}
+		return nil
+	})
 	ids, lines := map[string]bool{}, 0
 	var peak int
 	for kill := range 4 {

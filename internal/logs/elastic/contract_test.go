@@ -131,6 +131,7 @@ func TestFaults(t *testing.T) {
 		{"starting", json(503, `{"error":{"type":"cluster_block_exception","reason":"blocked by: [SERVICE_UNAVAILABLE/1/state not recovered / initialized];"},"status":503}`), fail.Unavailable, "state not recovered", "status"},
 		{"memory", json(503, `{"error":{"type":"circuit_breaking_exception","reason":"[parent] Data too large"},"status":503}`), fail.Limited, "Data too large", ""},
 		{"no index", json(404, `{"error":{"type":"index_not_found_exception","reason":"no such index [logs-a]"},"status":404}`), fail.NotFound, "no such index", "index pattern"},
+		{"recovering", json(404, `{"error":{"type":"illegal_index_shard_state_exception","reason":"CurrentState[RECOVERING]"},"status":404}`), fail.Unavailable, "RECOVERING", "try again"},
 		{"query", json(400, `{"error":{"root_cause":[{"type":"query_shard_exception","reason":"Failed to parse query [a:(]"}],"type":"search_phase_execution_exception","reason":"all shards failed"},"status":400}`), fail.Usage, "Failed to parse query", "--raw-query"},
 		{"HTML", func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "<!DOCTYPE html><title>Sign in</title>")

@@ -8,6 +8,13 @@
 // Result.Client. Histogram and Fields count in the store where the translation
 // is exact, and read the entries where it is not.
 //
+// Three things only the index knows, and it has the last word on them: a field
+// that some index of the pattern maps is taken for absent in those that don't
+// (dynamic: false); a whole-number field holds what coercion made of a
+// fraction, when it is excluded by != or counted; and OpenSearch leaves no
+// trace of a keyword beyond ignore_above, which a range or a pattern then
+// misses (Elasticsearch lists it in _ignored, which is asked too).
+//
 // The tail (Next) follows the sequence numbers of every shard, which the
 // primary gives to each write in turn, and not the entries' times: a document
 // that becomes visible late, or that carries an old time, is found as surely

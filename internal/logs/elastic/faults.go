@@ -126,6 +126,10 @@ func (s *Store) refused(doing string, status int, h http.Header, body []byte) er
 	case http.StatusForbidden:
 		e = is(fail.Forbidden).Hint("%s", privilege(text))
 	case http.StatusNotFound:
+		if strings.Contains(c.Type, "shard") { // illegal_index_shard_state_exception, shard_not_found_exception
+			e = is(fail.Unavailable).Hint("the shard is being recovered: try again")
+			break
+		}
 		e = is(fail.NotFound).Hint("check the index pattern %s of the context", strings.Join(s.o.Index, ","))
 	case http.StatusRequestTimeout, http.StatusGatewayTimeout:
 		e = is(fail.Timeout).Hint("narrow the query, or raise --timeout")
