@@ -24,6 +24,7 @@ func All() []op.Declaration {
 		AccountsList, AccountsCreate, AccountsGrant, AccountsDelete,
 		TokensList, TokensCreate, TokensRevoke,
 		AuthWhoami, AuthLogout,
+		AlertsList, AlertsShow, AlertsWatch, AlertsAck, AlertsSilence, AlertsUnsilence, AlertsSilences, AlertsHistory, AlertsRules, AlertsPreview,
 		PlatformStatus, BackendsCheck,
 	}
 }

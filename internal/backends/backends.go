@@ -13,7 +13,11 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
+	"github.com/aictl/aictl/internal/alerts"
+	"github.com/aictl/aictl/internal/alerts/alertmanager"
+	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/logs"
 	"github.com/aictl/aictl/internal/logs/elastic"
@@ -58,6 +62,7 @@ type Set struct {
 	mu      sync.Mutex // guards what is open
 	logs    logs.Store
 	metrics *prom.Client
+	alerts  *alertmanager.Manager
 }
 
 // New makes a set; it opens nothing.
@@ -108,12 +113,58 @@ func (s *Set) Metrics() func(context.Context) (metrics.Querier, error) {
 	}
 }
 
+// Alerts gives the Alertmanagers, or nil where none is named.
+func (s *Set) Alerts() func(context.Context) (alerts.Manager, error) {
+	if len(s.o.Alertmanagers) == 0 {
+		return nil
+	}
+	return func(context.Context) (alerts.Manager, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.alerts == nil {
+			var list []alertmanager.Endpoint
+			for _, e := range s.o.Alertmanagers {
+				list = append(list, alertmanager.Endpoint{
+					Name: e.Name, URL: e.URL, Cluster: e.Cluster, Username: e.Username, PasswordFile: e.PasswordFile, TokenFile: e.TokenFile,
+					CAFile: e.CAFile, CertFile: e.CertFile, KeyFile: e.KeyFile, Headers: e.Headers, Transport: e.Transport,
+				})
+			}
+			m, err := alertmanager.New(list)
+			if err != nil {
+				return nil, err
+			}
+			s.alerts = m
+		}
+		return s.alerts, nil
+	}
+}
+
+// Silences gives the marks of a plot: the silences that held in a window.
+func (s *Set) Silences(ctx context.Context, from, to time.Time) ([]api.Annotation, error) {
+	open := s.Alerts()
+	if open == nil {
+		return nil, nil
+	}
+	m, err := open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, _, err := m.Silences(ctx)
+	return alerts.Annotations(list, from, to), err
+}
+
 // Close drops idle connections.
 func (s *Set) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.metrics != nil {
 		s.metrics.Close()
+	}
+	if s.alerts != nil {
+		s.alerts.Close()
+	}
+	if c, ok := s.logs.(interface{ Close() }); ok {
+		c.Close()
 	}
 }
 

@@ -3,6 +3,7 @@ package backends
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,6 +52,23 @@ func (s *Set) Check(ctx context.Context) []api.BackendCheck {
 			}
 			b, err := q.Check(ctx)
 			return found{detail: fmt.Sprintf("%s at %s", b.Version, b.URL)}, err
+		}})
+	}
+	if open := s.Alerts(); open != nil {
+		looks = append(looks, look{"alerts", func(ctx context.Context) (found, error) {
+			m, err := open(ctx)
+			if err != nil {
+				return found{}, err
+			}
+			members, err := m.Check(ctx)
+			var names []string
+			for _, one := range members {
+				if one.Err != nil && err == nil {
+					err = one.Err
+				}
+				names = append(names, fmt.Sprintf("Alertmanager %s at %s", one.Version, one.URL))
+			}
+			return found{detail: strings.Join(names, ", ")}, err
 		}})
 	}
 	out := make([][]api.BackendCheck, len(looks))

@@ -26,7 +26,7 @@ import (
 func Open(b *config.Backends) http.RoundTripper {
 	set := backends.New(Options(b))
 	r := op.NewRegistry(op.Policy{Authorize: op.AllowAll})
-	observe.Bind(r, observe.Deps{Logs: set.Logs(), Metrics: set.Metrics(), Backends: set.Check, Now: time.Now})
+	observe.Bind(r, observe.Deps{Logs: set.Logs(), Metrics: set.Metrics(), Alerts: set.Alerts(), Annotations: set.Silences, Backends: set.Check, Now: time.Now})
 	me := op.Identity{Subject: name(), Remote: "local"}
 	return op.InProcess{Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if !r.Knows(req) {

@@ -1,7 +1,11 @@
 package platform
 
 import (
+	"context"
+
+	"github.com/aictl/aictl/internal/alerts"
 	"github.com/aictl/aictl/internal/backends"
+	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/internal/serverconfig"
 )
@@ -42,4 +46,27 @@ func endpoint(e serverconfig.Endpoint) backends.Endpoint {
 		URL: e.URL, Username: e.Username, PasswordFile: e.PasswordFile, TokenFile: e.TokenFile,
 		CAFile: e.CAFile, CertFile: e.CertFile, KeyFile: e.KeyFile,
 	}
+}
+
+// keepAlerts starts the keeper of acknowledgements and silences; Close ends it.
+func (p *Platform) keepAlerts() {
+	manager := p.backends.Alerts()
+	if manager == nil {
+		return
+	}
+	k := &alerts.Keeper{Manager: manager, Log: p.o.Logger, Now: p.o.Now, Owner: func(ctx context.Context, name string) bool {
+		_, err := p.identity.Get(ctx, name)
+		return fail.CodeOf(err) != fail.NotFound
+	}}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		k.Run(ctx)
+	}()
+	p.closing("keeper of alerts", func() error {
+		cancel()
+		<-done
+		return nil
+	})
 }

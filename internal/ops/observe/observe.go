@@ -5,8 +5,10 @@ package observe
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
+	"github.com/aictl/aictl/internal/alerts"
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/logs"
 	"github.com/aictl/aictl/internal/metrics"
@@ -22,6 +24,13 @@ type Deps struct {
 	Logs func(ctx context.Context) (logs.Store, error)
 	// Metrics gives the metrics backend.
 	Metrics func(ctx context.Context) (metrics.Querier, error)
+	// Alerts gives the Alertmanagers.
+	Alerts func(ctx context.Context) (alerts.Manager, error)
+	// Keeps says that somebody renews acknowledgements and ends silences whose
+	// alerts have resolved: the control plane's keeper.
+	Keeps bool
+	// Record is where what was done about alerts is written; nil is nowhere.
+	Record *slog.Logger
 	// Annotations gives what happened in a window besides alerts: deployments
 	// and silences.
 	Annotations func(ctx context.Context, from, to time.Time) ([]api.Annotation, error)
@@ -33,6 +42,7 @@ type Deps struct {
 func Bind(r *op.Registry, d Deps) {
 	bindLogs(r, d)
 	bindMetrics(r, d)
+	bindAlerts(r, d)
 	op.BindQuery(r, api.BackendsCheck, func(ctx context.Context, _ api.None) ([]api.BackendCheck, error) {
 		if d.Backends == nil {
 			return []api.BackendCheck{}, nil
