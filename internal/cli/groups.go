@@ -13,6 +13,7 @@ var groupSummaries = map[string]string{
 	"sessions":  "Read and delete kept conversations",
 	"predict":   "Forecast series and find anomalies",
 	"logs":      "Search and follow logs",
+	"alerts":    "See, take over and silence alerts",
 	"metrics":   "Query and plot metrics with PromQL",
 	"providers": "See and test the model providers behind chat",
 	"audit":     "Read and verify the record of what was done",

@@ -98,6 +98,22 @@ func liveValues(ctx context.Context, c op.Caller, kind string, args []string) ([
 			}
 		}
 		return out, err
+	case "alerts":
+		list, err := api.AlertsList.Call(ctx, c, api.AlertFilter{State: "all"})
+		seen := map[string]bool{}
+		for _, a := range list.Alerts {
+			if !seen[a.Name] {
+				seen[a.Name] = true
+				add(a.Name, strings.TrimSpace(a.Severity+" "+a.Summary))
+			}
+		}
+		return out, err
+	case "silences":
+		list, err := api.AlertsSilences.Call(ctx, c, api.SilenceFilter{})
+		for _, s := range list.Silences {
+			add(s.ID, s.Matchers+" by "+s.By)
+		}
+		return out, err
 	case "accounts":
 		list, err := api.AccountsList.Call(ctx, c, api.None{})
 		for _, a := range list {

@@ -32,6 +32,7 @@ func Runs(f *factory.Factory) map[string]Run {
 		api.AuditVerify.ID:     func(cmd *cobra.Command, in any) error { return auditVerify(f, cmd, in) },
 	}
 	maps.Copy(runs, metricsRuns(f))
+	maps.Copy(runs, alertsRuns(f))
 	return runs
 }
 
@@ -47,6 +48,9 @@ var Flags = map[string]func(*factory.Factory, *cobra.Command){
 	api.MetricsRange.ID:  metricsDrawFlags,
 	api.MetricsPlot.ID:   metricsDrawFlags,
 	api.MetricsLabels.ID: metricsSpanFlags,
+	api.AlertsAck.ID:     alertsAckFlags,
+	api.AlertsSilence.ID: alertsSilenceFlags,
+	api.AlertsHistory.ID: windowFlags,
 	api.LogsSearch.ID:    logsFlags,
 	api.LogsHistogram.ID: windowFlags,
 	api.LogsFields.ID:    windowFlags,
