@@ -15,14 +15,14 @@ import (
 	"github.com/aictl/aictl/internal/logs"
 )
 
-// The engine's own columns. Names with aictl. in front are ours and don't
+// The engine's own columns. Names with _aictl_ in front are ours and don't
 // show in an entry.
 const (
-	fieldNumber  = "aictl.number" // the order of arrival
-	fieldTypes   = "aictl.types"  // what the texts of the other columns were
+	fieldNumber  = "_aictl_number" // the order of arrival
+	fieldTypes   = "_aictl_types"  // what the texts of the other columns were
 	fieldMessage = "_msg"
 	fieldTime    = "_time"
-	ownPrefix    = "aictl."
+	ownPrefix    = "_aictl_"
 )
 
 // Bounds of an entry, within the engine's own: a longer one is refused with a
