@@ -2,12 +2,17 @@ package main
 
 import (
 	"io"
+	"log/slog"
+	"net/http"
 	"path/filepath"
 
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/logs"
 	"github.com/aictl/aictl/internal/logs/embedded"
+	"github.com/aictl/aictl/internal/logs/ingest"
+	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/internal/serverconfig"
+	"github.com/aictl/aictl/server"
 )
 
 // logStore is the embedded log store with the tap that the server's own log
@@ -46,6 +51,22 @@ func (l *logStore) port() logs.Store {
 		return nil
 	}
 	return l.store
+}
+
+// mounts are the endpoints that shippers send logs to. Sending reads nothing
+// and changes no state of the platform: it needs no more than the invoker's role.
+func (l *logStore) mounts(c *serverconfig.Config, log *slog.Logger) []server.Mount {
+	if l.store == nil {
+		return nil
+	}
+	o := ingest.Options{MaxBody: int64(c.Limits.BodyBytes), Logger: log}
+	bulk := o
+	bulk.Prefix = "/elasticsearch"
+	ships := func(*http.Request) op.Effect { return op.Invoke }
+	return []server.Mount{
+		{Prefix: "/elasticsearch/", Handler: ingest.Elasticsearch(l.store, bulk), Effect: ships, Noun: "logs"},
+		{Prefix: "/otlp/v1/logs", Handler: ingest.OTLP(l.store, o), Effect: ships, Noun: "logs"},
+	}
 }
 
 // close takes the last lines in.

@@ -147,7 +147,7 @@ func serve(ctx context.Context, o options, sources serverconfig.Sources, ready *
 	if st != nil {
 		so.Checks = append(so.Checks, server.Check{Name: "stack", Ready: st.ready})
 	}
-	so.Mounts, so.Authorize = st.mounts(), p.Authorize
+	so.Mounts, so.Authorize = append(st.mounts(), store.mounts(c, log)...), p.Authorize
 	so.Reload = func(context.Context) error { return configuration.Reload() }
 	so.Logger, so.Registry, so.Tracer, so.Version = log, registry, traces.Provider(), version
 	s, err := server.New(so)
