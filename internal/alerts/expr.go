@@ -45,10 +45,14 @@ func cutWord(s, word string) (string, bool) {
 		return s, false
 	}
 	rest := s[len(word):]
-	if rest != "" && (rest[0] == '_' || rest[0] == ':' || rest[0] >= '0' && rest[0] <= '9' || rest[0]|0x20 >= 'a' && rest[0]|0x20 <= 'z') {
+	if rest != "" && wordChar(rest[0]) {
 		return s, false
 	}
 	return rest, true
+}
+
+func wordChar(c byte) bool {
+	return c == '_' || c == ':' || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
 }
 
 // unwrap takes parentheses around the whole off.
@@ -84,7 +88,7 @@ func top(s string, found func(rest string) bool) int {
 			quote = c
 			continue
 		}
-		if depth == 0 && !inWord && found(s[i:]) {
+		if depth == 0 && !(inWord && wordChar(c)) && found(s[i:]) {
 			return i
 		}
 		switch c {
@@ -93,7 +97,7 @@ func top(s string, found func(rest string) bool) int {
 		case ')', ']', '}':
 			depth--
 		}
-		inWord = c == '_' || c == ':' || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
+		inWord = wordChar(c)
 	}
 	return -1
 }

@@ -113,7 +113,7 @@ func (k *Keeper) look(ctx context.Context, m Manager, s Silence, list []api.Aler
 		k.Log.InfoContext(ctx, "silence ended: what it kept quiet has resolved", k.about(s)...)
 		return nil
 	}
-	if !IsAck(s.Comment) || !firing || s.Ends.Sub(now) > AckFor*2/3 || !now.Before(until) {
+	if !IsAck(s.Comment) || !firing || s.Ends.Sub(now) > AckFor*2/3 || !s.Ends.Before(until) {
 		return nil
 	}
 	if k.Owner != nil && !k.Owner(ctx, s.By) {

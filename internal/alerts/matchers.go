@@ -1,7 +1,9 @@
 package alerts
 
 import (
+	"errors"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/prometheus/alertmanager/matcher/parse"
 	"github.com/prometheus/alertmanager/pkg/labels"
@@ -27,6 +29,9 @@ func Parse(text string) (Matchers, error) {
 	if len(text) > maxMatcher {
 		return nil, fail.New(fail.Usage, "the matchers are longer than %d bytes", maxMatcher)
 	}
+	if !utf8.ValidString(text) {
+		return nil, fail.New(fail.Usage, "the matchers are not UTF-8")
+	}
 	parts, err := split(text)
 	if err != nil {
 		return nil, err
@@ -51,6 +56,9 @@ func Parse(text string) (Matchers, error) {
 			if m, err = bare(p); err != nil {
 				return nil, badMatcher(p, err)
 			}
+		}
+		if m.Name == "" {
+			return nil, badMatcher(p, errors.New("the label has no name"))
 		}
 		out = append(out, m)
 	}

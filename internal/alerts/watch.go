@@ -22,7 +22,7 @@ func Watch(ctx context.Context, m Manager, interval time.Duration, now func() ti
 			list, failed, err := m.Alerts(ctx)
 			switch {
 			case ctx.Err() != nil:
-				yield(api.AlertEvent{}, ctx.Err())
+				yield(api.AlertEvent{}, context.Cause(ctx))
 				return
 			case err != nil && permanent(err):
 				yield(api.AlertEvent{}, err)
@@ -57,7 +57,7 @@ func Watch(ctx context.Context, m Manager, interval time.Duration, now func() ti
 			select {
 			case <-tick.C:
 			case <-ctx.Done():
-				yield(api.AlertEvent{}, ctx.Err())
+				yield(api.AlertEvent{}, context.Cause(ctx))
 				return
 			}
 		}

@@ -1,0 +1,384 @@
+package alerts
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/aictl/aictl/internal/api"
+	"github.com/aictl/aictl/internal/fail"
+	"github.com/aictl/aictl/internal/op"
+)
+
+// fake is a Manager in memory.
+type fake struct {
+	mu       sync.Mutex
+	list     []api.Alert
+	silences []Silence
+	err      error
+	sets     int
+	expired  []string
+}
+
+func (f *fake) Alerts(context.Context) ([]api.Alert, []api.BackendFailure, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]api.Alert(nil), f.list...), nil, f.err
+}
+
+func (f *fake) Silences(context.Context) ([]Silence, []api.BackendFailure, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]Silence(nil), f.silences...), nil, f.err
+}
+
+func (f *fake) Set(_ context.Context, s Silence) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil {
+		return "", f.err
+	}
+	f.sets++
+	for i := range f.silences {
+		if f.silences[i].ID == s.ID {
+			f.silences[i] = s
+			return s.ID, nil
+		}
+	}
+	s.ID = "s" + strconv.Itoa(len(f.silences))
+	f.silences = append(f.silences, s)
+	return s.ID, nil
+}
+
+func (f *fake) Expire(_ context.Context, id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.expired = append(f.expired, id)
+	for i := range f.silences {
+		if f.silences[i].ID == id {
+			f.silences[i].Ends = time.Now()
+		}
+	}
+	return f.err
+}
+
+func (f *fake) Check(context.Context) ([]Member, error) { return nil, nil }
+
+func (f *fake) set(err error, list ...api.Alert) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err, f.list = err, list
+}
+
+func (f *fake) first() Silence {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.silences[0]
+}
+
+func alert(name string, more ...string) api.Alert {
+	a := api.Alert{Fingerprint: "fp-" + name, Name: name, State: "firing", Labels: map[string]string{"alertname": name}}
+	for i := 0; i < len(more); i += 2 {
+		a.Labels[more[i]] = more[i+1]
+	}
+	a.Severity, a.Service = a.Labels["severity"], a.Labels["service"]
+	return a
+}
+
+// keep runs a keeper inside of a bubble of synctest.
+func keep(f *fake, owner func(string) bool) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	k := &Keeper{
+		Manager: func(context.Context) (Manager, error) { return f, nil }, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		Owner: func(_ context.Context, name string) bool { return owner == nil || owner(name) },
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		k.Run(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+func ack(a api.Alert, most time.Duration) Silence {
+	now := time.Now()
+	return Silence{ID: "s0", Matchers: Exactly(a.Labels), By: "ann", Starts: now, Ends: now.Add(AckFor), Comment: AckComment("looking", now.Add(most))}
+}
+
+func TestTheKeeperRenewsAndEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := alert("A", "severity", "critical")
+		f := &fake{list: []api.Alert{a}}
+		f.silences = []Silence{ack(a, 2*time.Hour)}
+		defer keep(f, nil)()
+		start := time.Now()
+		for time.Since(start) < 2*time.Hour-time.Minute {
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			require.Equal(t, Active, f.first().State(time.Now()), "after %s", time.Since(start))
+		}
+		require.WithinDuration(t, start.Add(2*time.Hour), f.first().Ends, time.Second, "never beyond what was asked")
+		require.Less(t, f.sets, 40)
+		time.Sleep(2 * time.Minute)
+		require.Equal(t, Expired, f.first().State(time.Now()))
+	})
+}
+
+func TestTheKeeperEndsWhatHasResolved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := alert("A")
+		f := &fake{list: []api.Alert{a}}
+		f.silences = []Silence{ack(a, 24*time.Hour)}
+		defer keep(f, nil)()
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		require.Empty(t, f.expired)
+		f.set(nil)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Equal(t, []string{"s0"}, f.expired)
+	})
+}
+
+func TestAnAcknowledgementLapsesWithItsOwner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := alert("A")
+		f := &fake{list: []api.Alert{a}}
+		f.silences = []Silence{ack(a, 24*time.Hour)}
+		defer keep(f, func(name string) bool { return name != "ann" })()
+		time.Sleep(AckFor + time.Second)
+		synctest.Wait()
+		require.Zero(t, f.sets)
+		require.Equal(t, Expired, f.first().State(time.Now()))
+	})
+}
+
+func TestTheKeeperOutlivesAnAlertmanagerThatIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := alert("A")
+		f := &fake{list: []api.Alert{a}}
+		f.silences = []Silence{ack(a, 24*time.Hour)}
+		defer keep(f, nil)()
+		f.set(errors.New("down"), a)
+		time.Sleep(10 * time.Minute)
+		f.set(nil, a)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Positive(t, f.sets)
+		require.Greater(t, f.first().Ends.Sub(time.Now()), AckFor/2)
+		require.Empty(t, f.expired, "nobody ends what cannot be seen")
+	})
+}
+
+func TestTheKeeperLeavesOtherSilencesAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		m, err := Parse("service=chat")
+		require.NoError(t, err)
+		f := &fake{silences: []Silence{
+			{ID: "s0", Matchers: m, Starts: now, Ends: now.Add(time.Hour), Comment: "by hand"},
+			{ID: "s1", Matchers: m, Starts: now, Ends: now.Add(10 * time.Minute), Comment: "ACK! by karma"},
+		}}
+		defer keep(f, nil)()
+		time.Sleep(30 * time.Minute)
+		require.Zero(t, f.sets)
+		require.Empty(t, f.expired)
+	})
+}
+
+func TestComments(t *testing.T) {
+	until := time.Date(2026, 3, 29, 1, 30, 0, 0, time.FixedZone("CET", 3600))
+	c := AckComment("looking\n[x]", until)
+	require.Equal(t, "ACK! looking\n[x] [aictl: until resolved, at most until 2026-03-29T00:30:00Z]", c)
+	require.True(t, IsAck(c))
+	require.Equal(t, "looking\n[x]", Words(c))
+	at, ok := ManagedUntil(c)
+	require.True(t, ok)
+	require.True(t, at.Equal(until))
+	_, ok = ManagedUntil("[aictl: until resolved, at most until soon]")
+	require.False(t, ok)
+	require.Equal(t, "by karma", Words("ACK! by karma"))
+	require.Empty(t, Words(AckComment("", until)))
+}
+
+func TestWhatASilenceNeeds(t *testing.T) {
+	critical, warning := alert("A", "severity", "critical"), alert("B", "severity", "warning")
+	require.Empty(t, NeedsReason(time.Hour, []api.Alert{warning}))
+	require.Contains(t, NeedsReason(25*time.Hour, nil), "more than")
+	require.Contains(t, NeedsReason(time.Hour, []api.Alert{warning, critical}), "A, which is critical")
+	require.Contains(t, NeedsReason(time.Hour, make([]api.Alert, 11)), "11 alerts")
+	for text, code := range map[string]fail.Code{
+		"": fail.Usage, "a=~.*": fail.Refused, "a!=x": fail.Refused, `a=""`: fail.Refused, "a=x": fail.OK, "a=~.+": fail.OK, "a!=x b=y": fail.OK,
+	} {
+		m, err := Parse(text)
+		require.NoError(t, err)
+		require.Equal(t, code, fail.CodeOf(CheckSilence(m, time.Hour)), text)
+	}
+	m, err := Parse("a=x")
+	require.NoError(t, err)
+	require.Equal(t, fail.Usage, fail.CodeOf(CheckSilence(m, -time.Second)))
+	require.Equal(t, fail.Refused, fail.CodeOf(CheckSilence(m, 100*24*time.Hour)))
+}
+
+func TestChanges(t *testing.T) {
+	now := time.Now()
+	kinds := func(was, is map[string]api.Alert) (out []string) {
+		for _, e := range Changes(was, is, now) {
+			out = append(out, e.Type+" "+e.Alert.Name)
+		}
+		return out
+	}
+	a, b := alert("A"), alert("B", "severity", "critical")
+	quiet := a
+	quiet.State, quiet.SilencedBy = "silenced", []string{"x"}
+	again := a
+	again.Started = now
+	one := func(list ...api.Alert) map[string]api.Alert {
+		m := map[string]api.Alert{}
+		for _, a := range list {
+			m[a.Fingerprint] = a
+		}
+		return m
+	}
+	require.Equal(t, []string{"snapshot B", "snapshot A"}, kinds(nil, one(a, b)), "the worst first")
+	require.Empty(t, kinds(one(a), one(a)))
+	require.Equal(t, []string{"firing B", "resolved A"}, kinds(one(a), one(b)))
+	require.Equal(t, []string{"silenced A"}, kinds(one(a), one(quiet)))
+	require.Equal(t, []string{"unsilenced A"}, kinds(one(quiet), one(a)))
+	require.Equal(t, []string{"refiring A"}, kinds(one(a), one(again)))
+	require.Equal(t, []string{"silenced A"}, kinds(one(), one(quiet)))
+}
+
+func TestWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{list: []api.Alert{alert("A")}}
+		ctx, cancel := context.WithCancel(context.Background())
+		var got []string
+		step := 0
+		for e, err := range Watch(ctx, f, 5*time.Second, time.Now, func(l []api.Alert) []api.Alert { return l }) {
+			if err != nil {
+				require.Equal(t, fail.Canceled, fail.CodeOf(err))
+				break
+			}
+			name := ""
+			if e.Alert != nil {
+				name = e.Alert.Name
+			} else {
+				name = e.Gap.Message
+			}
+			got = append(got, e.Type+" "+name)
+			switch step++; step {
+			case 1:
+				f.set(fail.New(fail.Unavailable, "down"), alert("A"))
+			case 2:
+				f.set(nil, alert("B"))
+			case 4:
+				cancel()
+			}
+		}
+		require.Equal(t, []string{"snapshot A", "gap down", "firing B", "resolved A"}, got)
+		cancel()
+		f.set(fail.New(fail.Auth, "who are you"))
+		for _, err := range Watch(context.Background(), f, time.Second, time.Now, nil) {
+			require.Equal(t, fail.Auth, fail.CodeOf(err), "asking again cannot help")
+		}
+	})
+}
+
+func TestMeasured(t *testing.T) {
+	for _, c := range []struct {
+		expr, measure string
+		limit         float64
+		known         bool
+	}{
+		{"up == 0", "up", 0, true},
+		{"rate(x[5m]) > 0.1", "rate(x[5m])", 0.1, true},
+		{`sum(rate(x{a=~"b > c"}[5m])) by (job) >= bool 5e-1`, `sum(rate(x{a=~"b > c"}[5m])) by (job)`, 0.5, true},
+		{"a:b{c!=\"d\"} > 0.05 and e > 1", `a:b{c!="d"}`, 0.05, true},
+		{"(x > 3) and on() y", "x", 3, true},
+		{"((x < 3))", "x", 3, true},
+		{"(a > 1) or (b > 2)", "a", 1, true},
+		{"x > y", "x", 0, false},
+		{"vector(1)", "vector(1)", 0, false},
+		{"absent(up)", "absent(up)", 0, false},
+		{"orders > 1", "orders", 1, true},
+		{"standard_or_not > 1", "standard_or_not", 1, true},
+		{"x offset 1h > 2", "x offset 1h", 2, true},
+		{"", "", 0, false},
+	} {
+		measure, limit, known := Measured(c.expr)
+		require.Equal(t, c.measure, measure, c.expr)
+		require.InDelta(t, c.limit, limit, 0, c.expr)
+		require.Equal(t, c.known, known, c.expr)
+	}
+}
+
+func TestPastAndStale(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	end := now.Add(-time.Hour)
+	stretches := []api.Annotation{
+		{Kind: "alert", Title: "A", Time: now.Add(-2 * time.Hour), End: &end, Labels: map[string]string{"alertname": "A"}},
+		{Kind: "alert", Title: "A", Time: now.Add(-10 * time.Minute), Labels: map[string]string{"alertname": "A"}},
+		{Kind: "alert", Title: "B", Time: now.Add(-30 * time.Minute), End: &now, Labels: map[string]string{"alertname": "B", "x": "y"}},
+		{Kind: "deployment", Title: "A", Time: now},
+	}
+	all, err := Parse("alertname=~.+")
+	require.NoError(t, err)
+	require.Equal(t, []api.PreviewPast{
+		{Name: "A", Labels: map[string]string{"alertname": "A"}, Times: 2, Fired: op.Duration(70 * time.Minute), Last: now},
+		{Name: "B", Labels: map[string]string{"alertname": "B", "x": "y"}, Times: 1, Fired: op.Duration(30 * time.Minute), Last: now},
+	}, Past(stretches, all, now))
+	b, err := Parse("x=y")
+	require.NoError(t, err)
+	require.Len(t, Past(stretches, b, now), 1)
+	require.Len(t, Stretches(stretches, all), 3)
+	old := Silence{Matchers: b, Starts: now.Add(-2 * time.Hour), Ends: now.Add(time.Hour)}
+	require.Empty(t, Stale(old, 1, nil, now), "it hits something")
+	require.Empty(t, Stale(old, 0, stretches, now), "what it hits fired lately")
+	require.NotEmpty(t, Stale(old, 0, stretches[:2], now))
+	require.NotEmpty(t, Stale(old, 0, nil, now))
+	old.Starts = now.Add(-time.Minute)
+	require.Empty(t, Stale(old, 0, nil, now), "it is young")
+}
+
+func TestTheRecordIsReadBack(t *testing.T) {
+	_, ok := FromRecord(api.LogEntry{Fields: []byte(`{"event":{"dataset":"other","action":"ack"}}`)})
+	require.False(t, ok)
+	_, ok = FromRecord(api.LogEntry{Fields: []byte(`{"event":{"dataset":"aictl.alerts","action":"firing"}}`)})
+	require.False(t, ok, "ALERTS has it")
+	_, ok = FromRecord(api.LogEntry{Fields: []byte(`nonsense`)})
+	require.False(t, ok)
+	p, ok := FromRecord(api.LogEntry{Fields: []byte(`{"event":{"dataset":"aictl.alerts","action":"ack"},"user":{"name":"ann"},"aictl":{"alert":"A","comment":"looking"}}`)})
+	require.True(t, ok)
+	require.Equal(t, api.AlertPast{Kind: "ack", Name: "A", By: "ann", Text: "looking", Source: "record", Labels: map[string]string{"alertname": "A"}}, p)
+}
+
+func TestSelect(t *testing.T) {
+	quiet := alert("Q", "severity", "critical", "service", "chat")
+	quiet.State = "silenced"
+	list := []api.Alert{alert("W", "severity", "warning", "service", "chat"), quiet, alert("C", "severity", "critical", "service", "predict")}
+	names := func(f api.AlertFilter) (out []string) {
+		m, err := Parse(f.Matchers)
+		require.NoError(t, err)
+		for _, a := range Select(list, f, m) {
+			out = append(out, a.Name)
+		}
+		return out
+	}
+	require.Equal(t, []string{"C", "W"}, names(api.AlertFilter{State: "firing"}))
+	require.Equal(t, []string{"C", "W", "Q"}, names(api.AlertFilter{State: "all"}))
+	require.Equal(t, []string{"W", "Q"}, names(api.AlertFilter{State: "all", Service: "chat"}))
+	require.Equal(t, []string{"C"}, names(api.AlertFilter{State: "all", Matchers: "fp-C"}))
+	require.Equal(t, []string{"C", "Q"}, names(api.AlertFilter{State: "all", Severity: "critical"}))
+	require.Equal(t, []string{"W"}, names(api.AlertFilter{State: "firing", Matchers: "service=~ch.+"}))
+}
