@@ -158,11 +158,12 @@ func (m Matchers) names(a api.Alert) bool {
 	return len(m) == 1 && m[0].Type == labels.MatchEqual && m[0].Name == "alertname" && m[0].Value == a.Fingerprint
 }
 
-// Everything reports whether the matchers hold over labels that are all
-// missing: Alertmanager refuses a silence of that kind.
+// Everything reports whether none of the matchers demands a label that is
+// there: Alertmanager refuses a silence of that kind, by this rule.
 func (m Matchers) Everything() bool {
 	for _, one := range m {
-		if !one.Matches("") {
+		negative := one.Type == labels.MatchNotEqual || one.Type == labels.MatchNotRegexp
+		if negative || !one.Matches("") {
 			return false
 		}
 	}

@@ -138,7 +138,8 @@ func (m *member) do(ctx context.Context, method, path string, in, out any) error
 		return m.unreachable(ctx, err)
 	}
 	if len(answer) > maxAnswer {
-		return fail.New(fail.TooLarge, "%s at %s answers with more than %d MiB", m.Name, m.base.Redacted(), maxAnswer>>20)
+		return fail.New(fail.TooLarge, "%s at %s answers with more than %d MiB", m.Name, m.base.Redacted(), maxAnswer>>20).
+			Hint("is it an Alertmanager? aictl config view")
 	}
 	if res.StatusCode/100 != 2 {
 		return m.refused(res, answer)
@@ -222,8 +223,8 @@ func (m *member) refused(res *http.Response, body []byte) error {
 		return fail.New(fail.Auth, "%s at %s does not accept the credentials", m.Name, at).Hint("look at the context's token_file or password_file")
 	case s == http.StatusForbidden:
 		return fail.New(fail.Forbidden, "%s at %s forbids it: %s", m.Name, at, said).Hint("aictl whoami")
-	case s == http.StatusNotFound && strings.Contains(said, "not found") && !strings.Contains(said, "page"):
-		return fail.New(fail.NotFound, "%s: %s", m.Name, said)
+	case s == http.StatusNotFound && (said == "" && res.Request.Method == http.MethodDelete || strings.HasPrefix(said, "silence ") && strings.Contains(said, "not found")):
+		return fail.New(fail.NotFound, "%s has no such silence", m.Name).Hint("aictl alerts silences")
 	case s == http.StatusNotFound, s/100 == 3:
 		return fail.New(fail.Unavailable, "%s at %s is no Alertmanager (%s)", m.Name, at, res.Status).Hint("is the URL right, with its path? aictl config view")
 	case s == http.StatusTooManyRequests:
