@@ -172,7 +172,7 @@ type AlertRule struct {
 	Expr        string            `json:"expr"`
 	For         op.Duration       `json:"for,omitempty"`
 	Severity    string            `json:"severity,omitempty"`
-	State       string            `json:"state" jsonschema:"inactive, pending or firing"`
+	State       string            `json:"state" jsonschema:"inactive, pending or firing; unknown before the first evaluation"`
 	Health      string            `json:"health" jsonschema:"ok, err or unknown"`
 	Error       string            `json:"error,omitempty"`
 	Firing      int               `json:"firing"`
