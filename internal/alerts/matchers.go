@@ -1,7 +1,10 @@
 package alerts
 
 import (
+	"cmp"
 	"errors"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -41,42 +44,101 @@ func Parse(text string) (Matchers, error) {
 	}
 	var out Matchers
 	for _, p := range parts {
-		if !strings.ContainsAny(p, "=~") {
-			m, err := labels.NewMatcher(labels.MatchEqual, "alertname", strings.Trim(p, `"`))
-			if err != nil {
-				return nil, badMatcher(p, err)
-			}
-			out = append(out, m)
-			continue
-		}
-		m, err := parse.Matcher(p)
-		if err != nil {
-			// A shell has taken the quotes away: what stands right of the
-			// operator is then the value.
-			if m, err = bare(p); err != nil {
-				return nil, badMatcher(p, err)
-			}
-		}
-		if m.Name == "" {
+		m, err := one(p)
+		switch {
+		case err != nil:
+			return nil, badMatcher(p, err)
+		case m.Name == "":
 			return nil, badMatcher(p, errors.New("the label has no name"))
+		case !utf8.ValidString(m.Name) || !utf8.ValidString(m.Value): // an escape has made it so
+			return nil, badMatcher(p, errors.New("it is not UTF-8"))
 		}
 		out = append(out, m)
 	}
 	return out, nil
 }
 
-// bare reads NAME OP VALUE where the value lacks the quotes that it needs.
-func bare(text string) (*labels.Matcher, error) {
-	i := strings.IndexAny(text, "=!")
-	if i <= 0 {
-		return parse.Matcher(text)
+// Join puts the arguments of a command together to a text that Parse reads, so
+// that each stays what it was: a shell has taken the quotes away that a value
+// with blanks, commas or quotes needs.
+func Join(args []string) string {
+	out := make([]string, len(args))
+	for i, a := range args {
+		out[i] = quoted(strings.TrimSpace(a))
 	}
-	for _, op := range []labels.MatchType{labels.MatchRegexp, labels.MatchNotRegexp, labels.MatchNotEqual, labels.MatchEqual} {
-		if value, ok := strings.CutPrefix(text[i:], op.String()); ok {
-			return labels.NewMatcher(op, strings.TrimSpace(text[:i]), strings.Trim(strings.TrimSpace(value), `"`))
+	return strings.Join(out, " ")
+}
+
+func quoted(text string) string {
+	if _, err := parse.Matchers(text); err == nil || strings.HasPrefix(text, "{") {
+		return text
+	}
+	parts, err := split(text)
+	if err == nil && len(parts) > 1 && strings.Contains(text, `"`) && !slices.ContainsFunc(parts, func(p string) bool {
+		_, err := parse.Matcher(p)
+		return err != nil
+	}) {
+		return text // several, as String gives them
+	}
+	name, op, value := cut(text)
+	switch {
+	case name != "" && op != "":
+		return name + op + strconv.Quote(inQuotes(value))
+	case strings.ContainsAny(text, blanks+`,"`) && op == "" && !strings.HasPrefix(text, `"`):
+		return strconv.Quote(text) // the name of an alert
+	}
+	return text
+}
+
+const blanks = " \t\r\n"
+
+// operator cuts an operator off the front.
+func operator(text string) (op, rest string) {
+	for _, op := range []string{"=~", "!~", "!=", "="} {
+		if rest, ok := strings.CutPrefix(text, op); ok {
+			return op, rest
 		}
 	}
-	return parse.Matcher(text)
+	return "", text
+}
+
+// one reads one part: a matcher, or the name of an alert.
+func one(text string) (*labels.Matcher, error) {
+	if name, err := strconv.Unquote(text); err == nil && strings.HasPrefix(text, `"`) {
+		return labels.NewMatcher(labels.MatchEqual, "alertname", name)
+	}
+	m, err := parse.Matcher(text)
+	if err == nil {
+		return m, nil
+	}
+	if strings.ContainsAny(text, "=~") {
+		// A shell has taken the quotes away: what stands right of the
+		// operator is then the value.
+		return bare(text)
+	}
+	if strings.ContainsAny(text, `{}"`) {
+		return nil, err
+	}
+	return labels.NewMatcher(labels.MatchEqual, "alertname", text)
+}
+
+// bare reads NAME OP VALUE where the value lacks the quotes that it needs.
+func bare(text string) (*labels.Matcher, error) {
+	name, op, value := cut(text)
+	value = inQuotes(value)
+	if name == "" || op == "" || strings.ContainsAny(name, `{}"`+blanks) || strings.Contains(value, `"`) {
+		return parse.Matcher(text) // it says what is wrong
+	}
+	return New(name, value, strings.HasSuffix(op, "~"), op[0] == '=')
+}
+
+// inQuotes takes the quotes off that stand around a whole value. What is in
+// them may be no Go string: "\d+".
+func inQuotes(value string) string {
+	if n := len(value); n > 1 && value[0] == '"' && value[n-1] == '"' && !strings.Contains(value[1:n-1], `"`) {
+		return value[1 : n-1]
+	}
+	return value
 }
 
 func badMatcher(text string, err error) error {
@@ -90,7 +152,7 @@ func badMatcher(text string, err error) error {
 // split cuts at blanks and commas outside of quotes; braces around all of it
 // are taken off. Blanks around an operator belong to the matcher.
 func split(text string) ([]string, error) {
-	text = strings.TrimSpace(text)
+	text = strings.Trim(text, blanks)
 	if strings.HasPrefix(text, "{") && strings.HasSuffix(text, "}") {
 		text = text[1 : len(text)-1]
 	}
@@ -103,7 +165,7 @@ func split(text string) ([]string, error) {
 			b.Reset()
 		}
 	}
-	for _, r := range text {
+	for i, r := range text {
 		switch {
 		case escaped:
 			escaped = false
@@ -111,8 +173,15 @@ func split(text string) ([]string, error) {
 			escaped = true
 		case r == '"':
 			quoted = !quoted
-		case !quoted && (r == ' ' || r == '\t' || r == '\n' || r == ','):
+		case quoted:
+		case r == ',':
 			flush()
+			continue
+		case strings.ContainsRune(blanks, r):
+			next, _ := operator(strings.TrimLeft(text[i:], blanks))
+			if next == "" && !wantsValue(b.String()) {
+				flush()
+			}
 			continue
 		}
 		b.WriteRune(r)
@@ -121,24 +190,25 @@ func split(text string) ([]string, error) {
 		return nil, fail.New(fail.Usage, "a quote is not closed in %q", text).Hint(`service=~"chat|predict"`)
 	}
 	flush()
-	return joinOperators(parts), nil
+	return parts, nil
 }
 
-// joinOperators puts together what blanks around an operator have parted:
-// severity = critical.
-func joinOperators(parts []string) []string {
-	var out []string
-	operator := func(s string) bool { return s == "=" || s == "!=" || s == "=~" || s == "!~" }
-	for i := 0; i < len(parts); i++ {
-		p := parts[i]
-		if operator(p) && len(out) > 0 && i+1 < len(parts) {
-			i++
-			out[len(out)-1] += p + parts[i]
-			continue
-		}
-		out = append(out, p)
+// wantsValue reports whether a text ends with its operator.
+func wantsValue(text string) bool {
+	_, op, value := cut(text)
+	return op != "" && value == ""
+}
+
+// cut parts a matcher, whose name may stand in quotes, at its operator.
+func cut(text string) (name, op, value string) {
+	if strings.HasPrefix(text, `"`) {
+		name, _ = strconv.QuotedPrefix(text) // nothing where it is none
 	}
-	return out
+	if name == "" {
+		name = text[:max(0, strings.IndexAny(text, "=!"))]
+	}
+	op, value = operator(strings.TrimLeft(text[len(name):], blanks))
+	return strings.Trim(name, blanks), op, strings.Trim(value, blanks)
 }
 
 // Hit reports whether all matchers hold over the labels. No matchers hold over
@@ -190,11 +260,7 @@ func Exactly(set map[string]string) Matchers {
 }
 
 func sortMatchers(m Matchers) {
-	for i := 1; i < len(m); i++ {
-		for j := i; j > 0 && m[j].Name < m[j-1].Name; j-- {
-			m[j], m[j-1] = m[j-1], m[j]
-		}
-	}
+	slices.SortFunc(m, func(a, b *labels.Matcher) int { return cmp.Compare(a.Name, b.Name) })
 }
 
 // New makes a matcher as the wire has it.

@@ -2,6 +2,7 @@ package alerts
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/alertmanager/pkg/labels"
@@ -25,6 +26,16 @@ func TestParse(t *testing.T) {
 		{`größe="ü"`, `größe="ü"`},
 		{`"odd name"=x`, `"odd name"="x"`},
 		{"a=", `a=""`},
+		{"a =b c= d e = f", `a="b" c="d" e="f"`},
+		{"a=,b=c", `a="" b="c"`},
+		{"token=abc= b=c", `token="abc=" b="c"`},
+		{`"a=b"`, `alertname="a=b"`},
+		{`"say \"x\""`, `alertname="say \"x\""`},
+		{`a=~"\d+"`, `a=~"\\d+"`},
+		{`a=~(x|y)`, `a=~"(x|y)"`},
+		{`"odd name" =~ "x y"`, `"odd name"=~"x y"`},
+		{"a\r\n\tb=c", `alertname="a" b="c"`},
+		{"Disk/Full(90%)", `alertname="Disk/Full(90%)"`},
 	} {
 		m, err := Parse(c.text)
 		require.NoError(t, err, c.text)
@@ -33,9 +44,43 @@ func TestParse(t *testing.T) {
 		require.NoError(t, err, m.String())
 		require.Equal(t, m.String(), again.String())
 	}
-	for _, wrong := range []string{`a="b`, "a=~(", "=x", "a=~*", string(make([]byte, 5000))} {
+	for _, wrong := range []string{
+		`a="b`, "a=~(", "=x", "a=~*", string(make([]byte, 5000)), "\xff", "a=~x{1,2}", `{a="b"} {c="d"}`, `a=b}`[1:] + "x", "{a", `""=x`,
+		`a="b"c"`, `a==b"c"`, strings.Repeat("a=b ", 65), "a = = b", "!=", "=~ x", `x{a="b"}`,
+	} {
 		_, err := Parse(wrong)
 		require.Equal(t, fail.Usage, fail.CodeOf(err), "%.20q", wrong)
+	}
+}
+
+// TestJoin: every argument of a command stays what it was, whatever the shell
+// has done to its quotes.
+func TestJoin(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"severity=critical", "HighErrors"}, `severity="critical" alertname="HighErrors"`},
+		{[]string{"summary=disk is full, again"}, `summary="disk is full, again"`},
+		{[]string{`summary=say "hi" x=y`}, `summary="say \"hi\" x=y"`},
+		{[]string{`summary="a b"`}, `summary="a b"`},
+		{[]string{`code=~5\d{2,3}`}, `code=~"5\\d{2,3}"`},
+		{[]string{`code=~"5\d{2,3} x"`}, `code=~"5\\d{2,3} x"`},
+		{[]string{`{severity="critical", service=~"a|b"}`}, `severity="critical" service=~"a|b"`},
+		{[]string{`severity="critical" service=~"a b"`}, `severity="critical" service=~"a b"`},
+		{[]string{"severity", "=", "critical"}, `severity="critical"`},
+		{[]string{"severity = a b"}, `severity="a b"`},
+		{[]string{`"odd name"=x y`}, `"odd name"="x y"`},
+		{[]string{"größe!=ü ü"}, `größe!="ü ü"`},
+		{[]string{"a=", "b=c"}, `a="" b="c"`},
+		{[]string{"disk is full"}, `alertname="disk is full"`},
+		{[]string{`a=x"y`}, `a="x\"y"`},
+		{[]string{"a=b,c=d"}, `a="b" c="d"`},
+		{nil, ""},
+	} {
+		m, err := Parse(Join(c.args))
+		require.NoError(t, err, "%q gives %s", c.args, Join(c.args))
+		require.Equal(t, c.want, m.String(), "%q", c.args)
 	}
 }
 

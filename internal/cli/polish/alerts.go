@@ -3,7 +3,6 @@ package polish
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -64,31 +63,13 @@ func matched[In any](f *factory.Factory, d op.Declaration, matchers func(*In) *s
 }
 
 // readMatchers puts the arguments together so that each stays one matcher, and
-// checks them before anything is sent: the shell has taken the quotes away that
-// a value with blanks needs.
+// checks them before anything is sent.
 func readMatchers(cmd *cobra.Command, into *string) error {
 	if args := cmd.Flags().Args(); len(args) > 0 {
-		*into = joinMatchers(args)
+		*into = alerts.Join(args)
 	}
 	_, err := alerts.Parse(*into)
 	return err
-}
-
-func joinMatchers(args []string) string {
-	out := make([]string, len(args))
-	for i, a := range args {
-		out[i] = a
-		at := strings.IndexAny(a, "=!")
-		if at <= 0 || strings.ContainsAny(a, `"{`) || !strings.ContainsAny(a, " \t,") {
-			continue
-		}
-		end := at
-		for end < len(a) && strings.IndexByte("=!~", a[end]) >= 0 {
-			end++
-		}
-		out[i] = a[:end] + strconv.Quote(a[end:])
-	}
-	return strings.Join(out, " ")
 }
 
 // partial says on stderr which backends did not answer; the answer is then
@@ -202,6 +183,7 @@ func (c *alertsCommand) hold(ctx context.Context, q api.AlertAckInput) error {
 	}
 	defer cl.Close()
 	c.f.Say("Renewing it every %s; Ctrl-C lets it lapse.", alerts.AckFor/3)
+	until := c.f.Now().Add(time.Duration(q.For))
 	end := time.NewTimer(time.Duration(q.For))
 	defer end.Stop()
 	tick := time.NewTicker(alerts.AckFor / 3)
@@ -214,6 +196,11 @@ func (c *alertsCommand) hold(ctx context.Context, q api.AlertAckInput) error {
 			return nil
 		case <-tick.C:
 		}
+		left := until.Sub(c.f.Now())
+		if left <= 0 {
+			return nil
+		}
+		q.For = op.Duration(left) // never beyond what was asked for
 		within, cancel := context.WithTimeout(ctx, 30*time.Second)
 		_, err := api.AlertsAck.Apply(within, cl, q, op.ApplyOptions{Reason: "renewed"})
 		cancel()
