@@ -3,6 +3,7 @@ package docs
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,6 +76,13 @@ func TestHelpExamplesRun(t *testing.T) {
 			own := strings.TrimSpace(must(t, "aictl tokens create --yes -o json --jq .secret"))
 			must(t, "aictl login --context local <<<'"+own+"'")
 		}
+		if strings.Contains(example, "ServiceErrorsHigh") {
+			fire(t, p)
+			must(t, "until aictl alerts list ServiceErrorsHigh --state all -o name | grep -q .; do sleep 0.1; done")
+		}
+		if strings.HasPrefix(example, "aictl alerts watch") { // it goes on until Ctrl-C
+			example = "timeout -s INT 2 " + example + "; test $? = 124"
+		}
 		if !strings.Contains(example, "tok_1a2b3c") {
 			return example
 		}
@@ -114,4 +122,18 @@ func TestHelpExamplesRun(t *testing.T) {
 		must(t, "aictl down --data-dir "+t.TempDir()+"/none")
 		must(t, "aictl up --listen 127.0.0.1:0")
 	})
+}
+
+// fire lets an alert fire in the platform's Alertmanager.
+func fire(t *testing.T, p *testbed.Platform) {
+	t.Helper()
+	body := `[{"labels":{"alertname":"ServiceErrorsHigh","severity":"warning","service":"chat"}}]`
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.URL+"/alertmanager/api/v2/alerts", strings.NewReader(body))
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+p.Token)
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, http.StatusOK, res.StatusCode)
 }
