@@ -3,6 +3,7 @@ package alerts
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/aictl/aictl/internal/api"
@@ -12,8 +13,12 @@ import (
 // Keeper looks after the silences that carry the mark of Managed: it renews
 // acknowledgements while their alerts fire, ends what has resolved, and lets
 // lapse what its owner may no longer hold. It also records what changes in the
-// logger, which is the control plane's record of alerts. It keeps no state of
-// its own: after a restart it finds its silences again by their mark.
+// logger, which is the control plane's record of alerts. After a restart it
+// finds its silences again by their mark.
+//
+// What is not there has resolved only when it has not been there for several
+// looks, and every Alertmanager could be asked: one that has just started knows
+// no alert until Prometheus has sent it again, which it does once a minute.
 type Keeper struct {
 	Manager func(context.Context) (Manager, error)
 	// Owner says whether an account still exists; nil believes all.
@@ -25,8 +30,14 @@ type Keeper struct {
 	Every time.Duration
 
 	last map[string]api.Alert
+	// gone counts the looks in a row at which a silence hit nothing.
+	gone map[string]int
 	down bool
 }
+
+// goneLooks is how many looks in a row must find nothing: two minutes, with
+// looks every 20 seconds.
+const goneLooks = 6
 
 // Dataset marks the records of the keeper.
 const Dataset = "aictl.alerts"
@@ -68,7 +79,7 @@ func (k *Keeper) Look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	list, _, err := m.Alerts(ctx)
+	list, failed, err := m.Alerts(ctx)
 	if err != nil {
 		return err
 	}
@@ -81,6 +92,7 @@ func (k *Keeper) Look(ctx context.Context) error {
 	for _, a := range list {
 		is[a.Fingerprint] = a
 	}
+	unseen(is, k.last, list, failed)
 	for _, e := range Changes(k.last, is, now) {
 		if e.Type != "snapshot" { // what was there before we looked is no news
 			k.record(ctx, e.Type, *e.Alert)
@@ -88,25 +100,31 @@ func (k *Keeper) Look(ctx context.Context) error {
 	}
 	k.last = is
 	var first error
+	was := k.gone
+	k.gone = map[string]int{}
 	for _, s := range silences {
-		if err := k.look(ctx, m, s, list, now); err != nil && first == nil {
+		until, ours := ManagedUntil(s.Comment)
+		if !ours || s.State(now) != Active {
+			continue
+		}
+		firing := slices.ContainsFunc(list, func(a api.Alert) bool { return s.Matchers.Hit(a.Labels) })
+		if !firing {
+			k.gone[s.ID] = was[s.ID]
+			if !Blind(failed) {
+				k.gone[s.ID]++
+			}
+		}
+		err := k.look(ctx, m, s, until, firing, now)
+		if err != nil && first == nil {
 			first = err
 		}
 	}
 	return first
 }
 
-func (k *Keeper) look(ctx context.Context, m Manager, s Silence, list []api.Alert, now time.Time) error {
-	until, ours := ManagedUntil(s.Comment)
-	if !ours || s.State(now) != Active {
-		return nil
-	}
-	firing := false
-	for _, a := range list {
-		firing = firing || s.Matchers.Hit(a.Labels)
-	}
-	// What has just begun may not have reached every Alertmanager yet.
-	if !firing && now.Sub(s.Starts) > 2*k.Every {
+// look renews a silence that is managed, or ends it.
+func (k *Keeper) look(ctx context.Context, m Manager, s Silence, until time.Time, firing bool, now time.Time) error {
+	if k.gone[s.ID] >= goneLooks {
 		if err := m.Expire(ctx, s.ID); err != nil && fail.CodeOf(err) != fail.NotFound {
 			return err
 		}

@@ -46,7 +46,7 @@ func TestParse(t *testing.T) {
 	}
 	for _, wrong := range []string{
 		`a="b`, "a=~(", "=x", "a=~*", string(make([]byte, 5000)), "\xff", "a=~x{1,2}", `{a="b"} {c="d"}`, `a=b}`[1:] + "x", "{a", `""=x`,
-		`a="b"c"`, `a==b"c"`, strings.Repeat("a=b ", 65), "a = = b", "!=", "=~ x", `x{a="b"}`,
+		`a="b"c"`, `a==b"c"`, strings.Repeat("a=b ", 65), "!=", "=~ x", `x{a="b"}`,
 	} {
 		_, err := Parse(wrong)
 		require.Equal(t, fail.Usage, fail.CodeOf(err), "%.20q", wrong)

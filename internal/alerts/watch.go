@@ -3,6 +3,9 @@ package alerts
 import (
 	"context"
 	"iter"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aictl/aictl/internal/api"
@@ -36,6 +39,9 @@ func Watch(ctx context.Context, m Manager, interval time.Duration, now func() ti
 			}
 			if gap != silent {
 				for _, f := range failed {
+					if strings.Contains(silent, f.Backend+";") {
+						continue
+					}
 					if !yield(api.AlertEvent{Type: "gap", Time: now().UTC(), Gap: &f}, nil) {
 						return
 					}
@@ -47,6 +53,7 @@ func Watch(ctx context.Context, m Manager, interval time.Duration, now func() ti
 				for _, a := range pick(list) {
 					picked[a.Fingerprint] = a
 				}
+				unseen(picked, last, list, failed)
 				for _, e := range Changes(last, picked, now()) {
 					if !yield(e, nil) {
 						return
@@ -62,6 +69,25 @@ func Watch(ctx context.Context, m Manager, interval time.Duration, now func() ti
 			}
 		}
 	}
+}
+
+// Blind reports whether alerts may be missing from an answer: of some cluster
+// nobody answered.
+func Blind(failed []api.BackendFailure) bool {
+	return slices.ContainsFunc(failed, func(f api.BackendFailure) bool { return !f.Covered })
+}
+
+// unseen keeps in is what was there, and what nobody could tell us of now: who
+// does not answer has resolved nothing.
+func unseen(is, was map[string]api.Alert, list []api.Alert, failed []api.BackendFailure) {
+	if !Blind(failed) {
+		return
+	}
+	kept := maps.Clone(was)
+	for _, a := range list {
+		delete(kept, a.Fingerprint)
+	}
+	maps.Copy(is, kept)
 }
 
 // permanent reports whether asking again cannot help.

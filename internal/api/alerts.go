@@ -40,6 +40,9 @@ type BackendFailure struct {
 	Code    fail.Code `json:"code"`
 	Message string    `json:"message"`
 	Next    string    `json:"next,omitempty"`
+	// Covered says that another one that has the same answered: nothing is
+	// missing.
+	Covered bool `json:"-"`
 }
 
 // AlertFilter picks alerts.

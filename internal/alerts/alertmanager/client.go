@@ -230,7 +230,8 @@ func (m *member) refused(res *http.Response, body []byte) error {
 	case s == http.StatusTooManyRequests:
 		return fail.New(fail.Limited, "%s at %s pushes back: %s", m.Name, at, said).Hint("try again later")
 	case s/100 == 4:
-		return fail.New(fail.Usage, "%s refuses: %s", m.Name, said)
+		return fail.New(fail.Usage, "%s at %s refuses (%s): %s", m.Name, at, res.Status, said).
+			Hint("what it says is wrong must change; where it is no Alertmanager: aictl config view")
 	}
 	return fail.New(fail.Unavailable, "%s at %s fails (%s): %s", m.Name, at, res.Status, said).Hint("aictl doctor")
 }

@@ -12,6 +12,7 @@ package alertmanager
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"sync"
@@ -64,11 +65,24 @@ func (m *Manager) Close() {
 // ask asks every member at once. When none answers it gives the first error.
 func ask[T any](ctx context.Context, m *Manager, path string) ([]T, []api.BackendFailure, error) {
 	answers, errs := make([]T, len(m.members)), make([]error, len(m.members))
+	// Who is silent must not cost the answer of the others: they need what is
+	// left of the time to get it to the person.
+	within, cancel := share(ctx, len(m.members) > 1)
+	defer cancel()
 	var wg sync.WaitGroup
 	for i, one := range m.members {
-		wg.Go(func() { errs[i] = one.do(ctx, http.MethodGet, path, nil, &answers[i]) })
+		wg.Go(func() { errs[i] = one.do(within, http.MethodGet, path, nil, &answers[i]) })
 	}
 	wg.Wait()
+	if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) {
+		return nil, nil, fail.From(ctx.Err())
+	}
+	living := map[string]bool{}
+	for i, err := range errs {
+		if err == nil {
+			living[m.members[i].Cluster] = true
+		}
+	}
 	var out []T
 	failed := []api.BackendFailure{}
 	var first error
@@ -80,12 +94,29 @@ func ask[T any](ctx context.Context, m *Manager, path string) ([]T, []api.Backen
 		if first == nil {
 			first = err
 		}
-		failed = append(failed, alerts.Failure(m.members[i].Name, err))
+		f := alerts.Failure(m.members[i].Name, err)
+		f.Covered = living[m.members[i].Cluster]
+		failed = append(failed, f)
 	}
 	if len(out) == 0 {
 		return nil, failed, first
 	}
 	return out, failed, nil
+}
+
+// patience is how long one of several members may take.
+const patience = 5 * time.Second
+
+// share is the part of the time that one of several members may use.
+func share(ctx context.Context, several bool) (context.Context, context.CancelFunc) {
+	if !several {
+		return context.WithCancel(ctx)
+	}
+	limit := patience
+	if end, bounded := ctx.Deadline(); bounded {
+		limit = min(limit, time.Until(end)/2)
+	}
+	return context.WithTimeout(ctx, limit)
 }
 
 // gettableAlert is an alert on the wire (the API v2's schema).
@@ -314,8 +345,10 @@ func (m *Manager) Expire(ctx context.Context, id string) error {
 // tell each other.
 func reachable(ctx context.Context, cluster []*member, method, path string, in, out any) error {
 	var first error
-	for _, one := range cluster {
-		err := one.do(ctx, method, path, in, out)
+	for i, one := range cluster {
+		within, cancel := share(ctx, i+1 < len(cluster))
+		err := one.do(within, method, path, in, out)
+		cancel()
 		switch fail.CodeOf(err) {
 		case fail.Unavailable, fail.Timeout, fail.Limited:
 			if first == nil {
