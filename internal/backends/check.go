@@ -3,7 +3,6 @@ package backends
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -54,25 +53,9 @@ func (s *Set) Check(ctx context.Context) []api.BackendCheck {
 			return found{detail: fmt.Sprintf("%s at %s", b.Version, b.URL)}, err
 		}})
 	}
-	if open := s.Alerts(); open != nil {
-		looks = append(looks, look{"alerts", func(ctx context.Context) (found, error) {
-			m, err := open(ctx)
-			if err != nil {
-				return found{}, err
-			}
-			members, err := m.Check(ctx)
-			var names []string
-			for _, one := range members {
-				if one.Err != nil && err == nil {
-					err = one.Err
-				}
-				names = append(names, fmt.Sprintf("Alertmanager %s at %s", one.Version, one.URL))
-			}
-			return found{detail: strings.Join(names, ", ")}, err
-		}})
-	}
-	out := make([][]api.BackendCheck, len(looks))
+	out := make([][]api.BackendCheck, len(looks)+1)
 	var wg sync.WaitGroup
+	wg.Go(func() { out[len(looks)] = s.checkAlerts(ctx) })
 	for i, l := range looks {
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, checkWithin)
@@ -96,6 +79,29 @@ func (s *Set) Check(ctx context.Context) []api.BackendCheck {
 		list = append(list, part...)
 	}
 	return list
+}
+
+// checkAlerts asks every Alertmanager by itself.
+func (s *Set) checkAlerts(ctx context.Context) []api.BackendCheck {
+	open := s.Alerts()
+	if open == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkWithin)
+	defer cancel()
+	m, err := open(ctx)
+	if err != nil {
+		return []api.BackendCheck{finding("alerts", "reachable", "", err)}
+	}
+	members, err := m.Check(ctx)
+	if err != nil {
+		return []api.BackendCheck{finding("alerts", "reachable", "", err)}
+	}
+	out := []api.BackendCheck{}
+	for _, one := range members {
+		out = append(out, finding("alerts", "reachable", fmt.Sprintf("Alertmanager %s at %s", one.Version, one.URL), one.Err))
+	}
+	return out
 }
 
 func finding(backend, check, detail string, err error) api.BackendCheck {
