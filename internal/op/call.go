@@ -165,13 +165,15 @@ func fetch(ctx context.Context, c Caller, s *Spec, req *http.Request, out any) e
 	return nil
 }
 
-// send turns every status but 2xx into an error.
+// send turns every status but 2xx into an error, and a problem of any status:
+// a partial answer's is 207.
 func send(ctx context.Context, c Caller, s *Spec, req *http.Request) (*http.Response, error) {
 	res, err := c.Send(ctx, s, req)
 	if err != nil {
 		return nil, err
 	}
-	if res.StatusCode >= 200 && res.StatusCode < 300 {
+	problem := strings.HasPrefix(res.Header.Get("Content-Type"), fail.ProblemType)
+	if res.StatusCode >= 200 && res.StatusCode < 300 && !problem {
 		return res, nil
 	}
 	defer func() { _ = res.Body.Close() }()
@@ -180,7 +182,7 @@ func send(ctx context.Context, c Caller, s *Spec, req *http.Request) (*http.Resp
 		return nil, cut(ctx, err)
 	}
 	var d fail.Document
-	if strings.HasPrefix(res.Header.Get("Content-Type"), fail.ProblemType) && json.Unmarshal(body, &d) == nil {
+	if problem && json.Unmarshal(body, &d) == nil {
 		return nil, fail.FromDocument(d)
 	}
 	if res.StatusCode == http.StatusNotFound {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -182,7 +183,13 @@ func alertsShow(ctx context.Context, d Deps, in api.AlertShowInput) (api.AlertDe
 		}
 		out.Alert = api.Alert{
 			Name: out.Rule.Name, State: out.Rule.State, Severity: out.Rule.Severity, Labels: out.Rule.Labels, Annotations: out.Rule.Annotations,
-			Summary: out.Rule.Annotations["summary"], Runbook: out.Rule.Annotations["runbook_url"],
+			Summary: out.Rule.Annotations["summary"], Runbook: out.Rule.Annotations["runbook_url"], Service: out.Rule.Labels["service"],
+		}
+		if out.Labels == nil {
+			out.Labels = map[string]string{}
+		}
+		if out.Annotations == nil {
+			out.Annotations = map[string]string{}
 		}
 	}
 	if out.Rule != nil {
@@ -312,11 +319,24 @@ func recorded(ctx context.Context, d Deps, m alerts.Matchers, from, to time.Time
 	}
 	var out []api.AlertPast
 	for _, e := range answer.Entries {
-		if p, ok := alerts.FromRecord(e); ok && (len(m) == 0 || m.Hit(p.Labels)) {
+		if p, ok := alerts.FromRecord(e); ok && concerns(p, m) {
 			out = append(out, p)
 		}
 	}
 	return out
+}
+
+// concerns reports whether what was done was done about an alert that the
+// matchers hit; a silence may hit several.
+func concerns(p api.AlertPast, m alerts.Matchers) bool {
+	if m.Hit(p.Labels) {
+		return true
+	}
+	labels := maps.Clone(p.Labels)
+	return slices.ContainsFunc(strings.Fields(p.Name), func(name string) bool {
+		labels["alertname"] = name
+		return m.Hit(labels)
+	})
 }
 
 func alertsSilences(ctx context.Context, d Deps, in api.SilenceFilter) (api.SilenceList, error) {
@@ -331,7 +351,11 @@ func alertsSilences(ctx context.Context, d Deps, in api.SilenceFilter) (api.Sile
 	out := api.SilenceList{Silences: []api.Silence{}, Failed: failed}
 	labels := map[string]string{}
 	for _, one := range m {
-		labels[one.Name] = one.Value
+		name, value, isRegexp, isEqual := alerts.Wire(one)
+		if isRegexp || !isEqual {
+			return api.SilenceList{}, fail.New(fail.Usage, "%s is no label of an alert", one).Hint("aictl alerts silences service=chat")
+		}
+		labels[name] = value
 	}
 	for _, s := range all {
 		if s.State == alerts.Expired && !in.Expired || in.Stale && s.Stale == "" || len(m) > 0 && !s.matchers.Hit(labels) {
@@ -358,7 +382,7 @@ func silences(ctx context.Context, d Deps) ([]silence, []api.BackendFailure, err
 	if err != nil {
 		return nil, failed, err
 	}
-	active, _, err := manager.Alerts(ctx)
+	active, missing, err := manager.Alerts(ctx)
 	if err != nil {
 		return nil, failed, err
 	}
@@ -370,7 +394,9 @@ func silences(ctx context.Context, d Deps) ([]silence, []api.BackendFailure, err
 	out := make([]silence, 0, len(list))
 	for _, s := range list {
 		one := silence{shown(s, len(hits(active, s.Matchers)), now), s.Matchers}
-		one.Stale = alerts.Stale(s, one.Hits, past, now)
+		if !alerts.Blind(missing) { // what nobody could tell us of may be kept quiet
+			one.Stale = alerts.Stale(s, one.Hits, past, now)
+		}
 		out = append(out, one)
 	}
 	rank := map[string]int{alerts.Active: 0, alerts.Pending: 1, alerts.Expired: 2}
@@ -411,7 +437,7 @@ func alertsSilence(ctx context.Context, d Deps, in api.SilenceInput) (op.Planned
 	if err != nil {
 		return none, err
 	}
-	list, _, err := manager.Alerts(ctx)
+	list, failed, err := manager.Alerts(ctx)
 	if err != nil {
 		return none, err
 	}
@@ -423,6 +449,14 @@ func alertsSilence(ctx context.Context, d Deps, in api.SilenceInput) (op.Planned
 	if comment == "" {
 		comment = "made with aictl"
 	}
+	if _, marked := alerts.ManagedUntil(comment); marked {
+		return none, fail.New(fail.Usage, "the comment ends with the mark of what the control plane renews and ends").Hint("--until-resolved, or aictl alerts ack")
+	}
+	// A plan says nothing that changes while it is read, or it is stale at once.
+	span := "for " + length.Round(time.Second).String()
+	if !in.Until.IsZero() {
+		span = "until " + in.Until.UTC().Format(time.RFC3339)
+	}
 	if in.UntilResolved {
 		if len(hit) == 0 {
 			return none, fail.New(fail.Usage, "nothing fires that %s would hit, so it cannot end when that resolves", m).Hint("give --duration alone")
@@ -430,18 +464,24 @@ func alertsSilence(ctx context.Context, d Deps, in api.SilenceInput) (op.Planned
 		if !d.Keeps {
 			return none, fail.New(fail.Unavailable, "nobody would end it: --until-resolved needs a control plane").Hint("give --duration alone")
 		}
-		comment = alerts.Managed(comment, now.Add(length))
+		span = "until what it hits has resolved, and " + span + " at most"
 	}
-	plan := op.Plan{Target: m.String(), Summary: fmt.Sprintf("Keep %s quiet for %s", m, length.Round(time.Second)), Steps: []op.Step{
+	plan := op.Plan{Target: m.String(), Summary: fmt.Sprintf("Keep %s quiet %s", m, span), Steps: []op.Step{
 		{Action: "create", Object: "silence " + m.String(), Detail: comment},
 	}}
-	plan.Steps = append(plan.Steps, hitSteps("silence", hit)...)
+	plan.Steps = append(append(plan.Steps, hitSteps("silence", hit)...), unknownSteps(failed)...)
 	return op.Planned[api.Silence]{Plan: plan, Apply: func(ctx context.Context) (api.Silence, error) {
 		start := d.now()
 		s := alerts.Silence{Matchers: m, By: d.caller(ctx), Comment: comment, Starts: start, Ends: start.Add(length)}
+		if !in.Until.IsZero() {
+			s.Ends = in.Until
+		}
+		if in.UntilResolved {
+			s.Comment = alerts.Managed(comment, s.Ends)
+		}
 		id, err := manager.Set(ctx, s)
 		s.ID = id
-		if err == nil {
+		if id != "" { // some cluster has it
 			d.record(ctx, "silence", s, hit)
 		}
 		return shown(s, len(hit), start), err
@@ -458,6 +498,17 @@ func hitSteps(action string, hit []api.Alert) []op.Step {
 	}
 	if len(out) == 0 {
 		out = []op.Step{{Action: action, Object: "no alert", Detail: "nothing fires that it hits"}}
+	}
+	return out
+}
+
+// unknownSteps say where alerts may be that nobody could tell us of.
+func unknownSteps(failed []api.BackendFailure) []op.Step {
+	var out []op.Step
+	for _, f := range failed {
+		if !f.Covered {
+			out = append(out, op.Step{Action: "unknown", Object: "alerts of " + f.Backend, Detail: "it did not answer"})
+		}
 	}
 	return out
 }
@@ -482,7 +533,9 @@ func alertsUnsilence(ctx context.Context, d Deps, in api.UnsilenceInput) (op.Pla
 		}
 		switch len(fits) {
 		case 1:
-			chosen = append(chosen, fits[0])
+			if !slices.ContainsFunc(chosen, func(s silence) bool { return s.ID == fits[0].ID }) {
+				chosen = append(chosen, fits[0])
+			}
 		case 0:
 			return none, fail.New(fail.NotFound, "no silence that holds has the id %.60q", id).Hint("aictl alerts silences")
 		default:
@@ -553,12 +606,13 @@ func alertsAck(ctx context.Context, d Deps, in api.AlertAckInput) (op.Planned[ap
 	for _, a := range hit {
 		detail := strings.TrimSpace(a.Severity + " " + a.Summary)
 		if a.Ack != nil {
-			detail += fmt.Sprintf(" (%s has it until %s)", a.Ack.By, a.Ack.Until.Format(time.RFC3339))
+			detail = strings.TrimSpace(detail + fmt.Sprintf(" (%s has it)", a.Ack.By))
 		}
 		plan.Steps = append(plan.Steps, op.Step{Action: "ack", Object: "alert " + a.Name, Detail: detail})
 	}
 	return op.Planned[api.AlertAcks]{Plan: plan, Apply: func(ctx context.Context) (api.AlertAcks, error) {
 		out := api.AlertAcks{Acks: []api.AlertAck{}, Renewed: d.Keeps}
+		var partly error
 		now := d.now()
 		for _, a := range hit {
 			s := alerts.Silence{
@@ -572,14 +626,17 @@ func alertsAck(ctx context.Context, d Deps, in api.AlertAckInput) (op.Planned[ap
 				}
 			}
 			id, err := manager.Set(ctx, s)
-			if err != nil {
+			if id == "" {
 				return out, err
+			}
+			if err != nil && partly == nil { // some cluster has it
+				partly = err
 			}
 			s.ID = id
 			d.record(ctx, "ack", s, []api.Alert{a})
 			out.Acks = append(out.Acks, api.AlertAck{By: s.By, Comment: in.Comment, Until: s.Ends.UTC(), Silence: id})
 		}
-		return out, nil
+		return out, partly
 	}}, nil
 }
 
