@@ -123,6 +123,9 @@ func serve(ctx context.Context, o options, sources serverconfig.Sources, ready *
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if store.store != nil {
+		registry.MustRegister(store.store.Collector())
+	}
 
 	st := newStack(c, dir.Path, registry, log)
 	p, err := platform.Open(ctx, platform.Options{

@@ -153,7 +153,7 @@ func (k *Keeper) about(s Silence) []any {
 }
 
 func (k *Keeper) record(ctx context.Context, kind string, a api.Alert) {
-	k.Log.InfoContext(ctx, "alert "+kind, slog.String("event.dataset", Dataset), slog.String("event.action", kind),
+	k.Log.InfoContext(ctx, "alert changed", slog.String("event.dataset", Dataset), slog.String("event.action", kind),
 		slog.String("aictl.alert", a.Name), slog.String("aictl.fingerprint", a.Fingerprint), slog.String("aictl.severity", a.Severity),
 		slog.String("aictl.service", a.Service), slog.String("aictl.summary", a.Summary), slog.Time("aictl.started", a.Started))
 }

@@ -19,7 +19,7 @@ func Record(ctx context.Context, log *slog.Logger, action string, s Silence, hit
 			names = append(names, a.Name)
 		}
 	}
-	log.InfoContext(ctx, "alerts: "+action, slog.String("event.dataset", Dataset), slog.String("event.action", action),
+	log.InfoContext(ctx, "alerts were handled", slog.String("event.dataset", Dataset), slog.String("event.action", action),
 		slog.String("aictl.silence", s.ID), slog.String("aictl.matchers", s.Matchers.String()), slog.String("user.name", s.By),
 		slog.String("aictl.comment", Words(s.Comment)), slog.String("aictl.alert", strings.Join(names, " ")))
 }

@@ -246,8 +246,10 @@ func (p *Platform) bind() {
 	p.backends = backends.New(observed(p.o))
 	p.closing("backends", func() error { p.backends.Close(); return nil })
 	ops.Bind(p.registry, ops.Deps{
-		Observe: observe.Deps{Backends: p.backends.Check, Logs: p.backends.Logs(), Metrics: p.backends.Metrics(), Alerts: p.backends.Alerts(), Keeps: true, Record: p.o.Logger,
-			Annotations: p.backends.Silences, Now: p.o.Now},
+		Observe: observe.Deps{
+			Backends: p.backends.Check, Logs: p.backends.Logs(), Metrics: p.backends.Metrics(), Alerts: p.backends.Alerts(), Keeps: true, Record: p.o.Logger,
+			Annotations: p.backends.Silences, Now: p.o.Now,
+		},
 		Version: p.o.Version.Version, Gateway: services{p.gateway}, Sessions: p.sessions,
 		Chat: window{}, Accounts: p.identity, Audit: p.audit, Provider: providers{p},
 		Status: p.status, Now: p.o.Now,

@@ -6,7 +6,6 @@ package observe
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -100,7 +99,7 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func asExit(err error, into *interface{ ExitCode() int }) bool {
-	e, ok := err.(interface{ ExitCode() int }) //nolint:errorlint // testscript hands it on as it is
+	e, ok := err.(interface{ ExitCode() int })
 	*into = e
 	return ok
 }
@@ -156,6 +155,6 @@ func TestNativeAPIs(t *testing.T) {
 		res, err := http.DefaultClient.Do(req)
 		require.NoError(t, err)
 		require.NoError(t, res.Body.Close())
-		require.Equal(t, c.status, res.StatusCode, fmt.Sprintf("%+v", c))
+		require.Equal(t, c.status, res.StatusCode, "%+v", c)
 	}
 }

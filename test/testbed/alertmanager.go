@@ -31,7 +31,7 @@ func AlertmanagerPair(t testing.TB) [2]*Alertmanager {
 		config := filepath.Join(dir, "alertmanager.yml")
 		require.NoError(t, os.WriteFile(config, []byte("route: {receiver: none}\nreceivers: [{name: none}]\n"), 0o600))
 		listen := fmt.Sprintf("127.0.0.1:%d", FreePort(t))
-		cmd := exec.Command(binary, "--config.file="+config, "--storage.path="+filepath.Join(dir, "data"), //nolint:gosec // found on PATH
+		cmd := exec.Command(binary, "--config.file="+config, "--storage.path="+filepath.Join(dir, "data"), //nolint:noctx // the test's cleanup stops it
 			"--web.listen-address="+listen, "--cluster.listen-address="+gossip[i], "--cluster.peer="+gossip[1-i],
 			"--cluster.gossip-interval=50ms", "--cluster.pushpull-interval=1s", "--cluster.settle-timeout=1s")
 		pair[i] = &Alertmanager{URL: "http://" + listen, process: Start(t, fmt.Sprintf("alertmanager-%d", i), cmd)}

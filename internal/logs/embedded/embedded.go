@@ -3,11 +3,14 @@
 //
 // It promises that an entry is found by a search as soon as Ingest has
 // returned, that every entry has a number of its own in the order of arrival,
-// across restarts, so that a tail misses none, that a query means what
+// across restarts and crashes, so that a tail misses none, that a query means what
 // logs.Matches says (the engine is asked for a superset where its language
 // cannot say the same, and every entry that comes back is decided again), and
 // that what it refuses (too old, too new, too long, no disk left) is counted
 // and said. It keeps numbers, booleans and lists as what they were.
+//
+// What was taken is on disk within a second: a kill -9 before that loses it,
+// as it loses what a file's buffer holds.
 //
 // It does not authenticate and does not listen: the server mounts its handlers.
 // The engine's faults on a disk that fails are panics of its own goroutines,
@@ -17,6 +20,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -88,6 +92,7 @@ type Store struct {
 
 	mu     sync.Mutex // serialises ingestion: numbers are in the order of arrival
 	last   uint64     // the last number given; guarded by mu
+	mark   uint64     // numbers up to here are reserved on disk; guarded by mu
 	closed bool       // guarded by mu
 
 	seen     atomic.Uint64 // the last number that is in the engine
@@ -128,15 +133,19 @@ func Open(o Options) (_ *Store, err error) {
 	}
 	if err := guarded(func() {
 		s.engine = logstorage.MustOpenStorage(filepath.Join(o.Dir, "data"), &logstorage.StorageConfig{
-			Retention: o.Retention, MaxDiskSpaceUsageBytes: o.MaxBytes, FlushInterval: 5 * time.Second,
+			Retention: o.Retention, MaxDiskSpaceUsageBytes: o.MaxBytes, FlushInterval: time.Second,
 			FutureRetention: future, MinFreeDiskSpaceBytes: o.MinFree,
 		})
 	}); err != nil {
 		return nil, fail.Wrap(fail.Failed, err, "opening the log store in %s", o.Dir).
 			Hint("move %s away to begin with an empty one", o.Dir)
 	}
-	if s.last, err = s.highest(); err != nil {
+	highest, err := s.highest()
+	if err != nil {
 		return nil, fail.Wrap(fail.Failed, err, "reading the log store in %s", o.Dir)
+	}
+	if s.last, err = s.begin(highest); err != nil {
+		return nil, err
 	}
 	s.seen.Store(s.last)
 	s.flushed.Store(s.last)
@@ -159,7 +168,8 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	s.recent.close()
-	return guarded(s.engine.MustClose)
+	// A clean end leaves no hole in the numbers.
+	return errors.Join(guarded(s.engine.MustClose), s.reserve(s.last))
 }
 
 // guarded runs a part of the engine whose faults are panics.
@@ -234,6 +244,9 @@ func (s *Store) Ingest(ctx context.Context, entries []Entry) (Refused, error) {
 		return Refused{}, fail.New(fail.Limited, "the log store takes nothing: less than %d MiB of disk are free", s.o.MinFree>>20).
 			Hint("free disk space, or lower stack.logs_bytes")
 	}
+	if err := s.room(len(entries)); err != nil {
+		return Refused{}, err
+	}
 	var refused Refused
 	now := s.o.Now()
 	rows := logstorage.GetLogRows([]string{"service.name"}, nil, nil, nil, "")
@@ -245,23 +258,35 @@ func (s *Store) Ingest(ctx context.Context, entries []Entry) (Refused, error) {
 			refused.add(i, why)
 			continue
 		}
+		e.settle()
 		s.last++
 		rows.MustAdd(logstorage.TenantID{}, e.Time.UnixNano(), e.fields(s.last), nil)
 		kept = append(kept, e.entry(s.last))
 		if rows.NeedFlush() {
-			if err := guarded(func() { s.engine.MustAddRows(rows) }); err != nil {
+			if err := s.add(rows); err != nil {
 				return refused, err
 			}
 			rows.ResetKeepSettings()
 		}
 	}
-	if err := guarded(func() { s.engine.MustAddRows(rows) }); err != nil {
+	if err := s.add(rows); err != nil {
 		return refused, err
 	}
 	s.stats.rows.Add(uint64(len(kept)))
 	s.seen.Store(s.last)
 	s.recent.add(kept, s.last)
 	return refused, nil
+}
+
+// add gives rows to the engine. When that fails nobody knows which it has: the
+// memory of recent entries begins anew behind them.
+func (s *Store) add(rows *logstorage.LogRows) error {
+	err := guarded(func() { s.engine.MustAddRows(rows) })
+	if err != nil {
+		s.seen.Store(s.last)
+		s.recent.skip(s.last)
+	}
+	return err
 }
 
 // refuse says why an entry cannot be kept. The engine would drop it silently.
@@ -273,11 +298,12 @@ func (s *Store) refuse(e *Entry, now time.Time) string {
 	case e.Time.After(now.Add(future)):
 		s.stats.tooNew.Add(1)
 		return fmt.Sprintf("its time %s is more than %s ahead of this clock", e.Time.UTC().Format(time.RFC3339), future)
-	case e.size() > maxEntry:
-		s.stats.tooLong.Add(1)
-		return fmt.Sprintf("it is longer than %d bytes", maxEntry)
 	}
-	return ""
+	why := e.tooMuch()
+	if why != "" {
+		s.stats.tooLong.Add(1)
+	}
+	return why
 }
 
 // Refused is what Ingest did not take.

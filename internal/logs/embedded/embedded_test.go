@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -255,4 +257,61 @@ func TestATailMissesNothing(t *testing.T) {
 	b, err := s.Next(t.Context(), q, p.marshal())
 	require.NoError(t, err)
 	require.Len(t, b.Gaps, 1, "other data is a gap, said aloud")
+}
+
+// TestAfterACrashNumbersAreNotGivenTwice follows a tail over a store whose last
+// rows never reached the disk: what comes afterwards is not taken for seen.
+func TestAfterACrashNumbersAreNotGivenTwice(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(Options{Dir: dir})
+	require.NoError(t, err)
+	message := func(s *Store, text string) { ingest(t, s, entry(t, fmt.Sprintf(`{"message":%q}`, text))) }
+	for i := range 10 {
+		message(s, fmt.Sprint(i))
+	}
+	b, err := s.Next(t.Context(), logs.Query{}, nil)
+	require.NoError(t, err)
+	require.Len(t, b.Entries, 10)
+	require.NoError(t, s.flush())
+	// The disk as a crash leaves it: the mark of the running store, and data
+	// that lacks the last rows (here: all of them).
+	crashed := t.TempDir()
+	for _, name := range []string{"id", "numbers"} {
+		body, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(crashed, name), body, 0o600))
+	}
+	require.NoError(t, s.Close())
+	again := open(t, crashed)
+	for i := range 5 {
+		message(again, fmt.Sprint("new", i))
+	}
+	b, err = again.Next(t.Context(), logs.Query{}, b.Next)
+	require.NoError(t, err)
+	require.Empty(t, b.Gaps)
+	require.Equal(t, []string{"new0", "new1", "new2", "new3", "new4"}, messages(b.Entries))
+}
+
+// TestADocumentCannotPassForTheStore ships fields under the names that the
+// engine and we use, and one name twice.
+func TestADocumentCannotPassForTheStore(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(Options{Dir: dir})
+	require.NoError(t, err)
+	now := time.Now().UTC()
+	ingest(t, s, entry(t, `{"message":"real","_aictl_number":18446744073709551615,"_aictl_types":"nx","_msg":"forged","_time":"2001-01-01T00:00:00Z",
+		"_stream":"s","_stream_id":"i","a":1,"a":2,"service":"one","service.name":"two","@timestamp":"`+now.Format(time.RFC3339Nano)+`","time":0.25,"ts":12}`))
+	require.NoError(t, s.Close())
+	again := open(t, dir)
+	ingest(t, again, entry(t, `{"message":"next"}`))
+	got := all(t, again, logs.Query{})
+	require.Len(t, got, 2)
+	e := got[0]
+	if e.Message != "real" {
+		e = got[1]
+	}
+	require.Equal(t, []string{"1", "real", "one"}, []string{e.ID, e.Message, e.Service})
+	require.True(t, e.Time.Equal(now), e.Time)
+	require.JSONEq(t, `{"labels":{"_aictl_number":18446744073709551615,"_aictl_types":"nx","_msg":"forged","_time":"2001-01-01T00:00:00Z","_stream":"s","_stream_id":"i",
+		"service":{"name":"two"}},"a":2,"time":0.25,"ts":12}`, string(e.Fields))
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -39,6 +40,8 @@ type Entry struct {
 	Time                           time.Time
 	Message, Level, Service, Trace string
 	Fields                         []Field
+
+	stamped bool // Time is the document's @timestamp: no other field replaces it
 }
 
 // Field is one value of a document.
@@ -69,18 +72,53 @@ func newID() string {
 // ID is the entry's name in the store.
 func entryID(n uint64) string { return strconv.FormatUint(n, 10) }
 
-func (e *Entry) size() int {
-	n := len(e.Message) + len(e.Service)
+// tooMuch says which bound the entry is beyond, or nothing.
+func (e *Entry) tooMuch() string {
+	if len(e.Fields) > maxFields {
+		return fmt.Sprintf("it has more than %d fields", maxFields)
+	}
+	n := len(e.Message) + len(e.Service) + len(e.Trace)
 	for i := range e.Fields {
 		n += len(e.Fields[i].Name) + len(e.Fields[i].Value)
-		if len(e.Fields[i].Name) > maxName {
-			return maxEntry + 1
+		if len(e.Fields[i].Name) > maxName-len(aside) {
+			return fmt.Sprintf("a field has a name of more than %d bytes", maxName-len(aside))
 		}
 	}
-	if len(e.Fields) > maxFields {
-		return maxEntry + 1
+	if n > maxEntry {
+		return fmt.Sprintf("it is longer than %d bytes", maxEntry)
 	}
-	return n
+	return ""
+}
+
+// aside is put before names that are the engine's, ours or the entry's own, so
+// that no document can pass its fields off as these.
+const aside = "labels."
+
+func reserved(name string) bool {
+	switch name {
+	case fieldMessage, fieldTime, "_stream", "_stream_id", "service.name", "log.level", "trace.id", "":
+		return true
+	}
+	return strings.HasPrefix(name, ownPrefix)
+}
+
+// settle gives every field a name of its own: reserved ones are put aside, and
+// of several with one name the last counts, as most readers of JSON have it.
+func (e *Entry) settle() {
+	at := make(map[string]int, len(e.Fields))
+	kept := e.Fields[:0]
+	for _, f := range e.Fields {
+		if reserved(f.Name) {
+			f.Name = aside + f.Name
+		}
+		if i, twice := at[f.Name]; twice {
+			kept[i] = f
+			continue
+		}
+		at[f.Name] = len(kept)
+		kept = append(kept, f)
+	}
+	e.Fields = kept
 }
 
 // fields are the columns of the row.
@@ -275,12 +313,21 @@ func (e *Entry) flatten(prefix string, object *fastjson.Object) {
 // own takes what is the entry's own member.
 func (e *Entry) own(name, text string) bool {
 	switch name {
-	case "@timestamp", "timestamp", "time", "ts":
+	case "@timestamp":
 		t, ok := parseTime(text)
 		if ok {
-			e.Time = t
+			e.Time, e.stamped = t, true
 		}
 		return ok
+	case "timestamp", "time", "ts":
+		// "time" is the duration of a request as often: what cannot be the
+		// time of a log entry is a field like others.
+		t, ok := parseTime(text)
+		if !ok || e.stamped || t.Year() < 2000 {
+			return false
+		}
+		e.Time = t
+		return true
 	case "message", "msg", "log":
 		if e.Message != "" {
 			return false

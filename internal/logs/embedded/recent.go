@@ -22,8 +22,12 @@ type ring struct {
 
 func newRing(maxBytes int) *ring { return &ring{max: maxBytes, changed: make(chan struct{})} }
 
-// skip begins after n.
-func (r *ring) skip(n uint64) { r.last = n }
+// skip forgets what there is and begins after n.
+func (r *ring) skip(n uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.entries, r.bytes, r.last = nil, 0, n
+}
 
 // add takes entries whose numbers end with last, without holes.
 func (r *ring) add(list []api.LogEntry, last uint64) {

@@ -92,12 +92,15 @@ func (t *Tap) run(ctx context.Context) {
 				break fill
 			}
 		}
-		if n := t.dropped.Swap(0); n > 0 {
+		n := t.dropped.Swap(0)
+		if n > 0 {
 			batch = append(batch, t.lost(n))
 		}
 		// A store that is full or closed has said so where it is asked; the log
-		// itself is still written.
-		_, _ = t.store.Ingest(ctx, batch)
+		// itself is still written. What is missing here is said when it can be.
+		if _, err := t.store.Ingest(ctx, batch); err != nil {
+			t.dropped.Add(max(n, n+int64(len(batch))-1))
+		}
 	}
 }
 

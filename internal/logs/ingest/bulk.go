@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -50,8 +51,10 @@ func Elasticsearch(store Store, o Options) http.Handler {
 		answer(w, http.StatusOK, map[string]any{"license": map[string]any{"status": "active", "uid": "aictl", "type": "basic", "mode": "basic"}})
 	})
 	at("GET /_xpack", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, map[string]any{"license": map[string]any{"status": "active", "type": "basic", "mode": "basic"},
-			"features": map[string]any{"ilm": map[string]any{"available": true, "enabled": true}}})
+		answer(w, http.StatusOK, map[string]any{
+			"license":  map[string]any{"status": "active", "type": "basic", "mode": "basic"},
+			"features": map[string]any{"ilm": map[string]any{"available": true, "enabled": true}},
+		})
 	})
 	at("GET /_cluster/health", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, map[string]any{"cluster_name": "aictl", "status": "green", "number_of_nodes": 1})
@@ -124,9 +127,20 @@ func (b *bulk) bulk(w http.ResponseWriter, r *http.Request) {
 			refuse(w, http.StatusBadRequest, "illegal_argument_exception", "the body is not gzip")
 			return
 		}
-		body = io.LimitReader(z, b.o.MaxBody)
+		body = http.MaxBytesReader(w, z, b.o.MaxBody)
 	}
-	p := &bulkReader{o: b.o, index: r.PathValue("index"), lines: bufio.NewReaderSize(body, 64<<10)}
+	// All of it before any is taken: a shipper sends a refused body again.
+	whole, err := io.ReadAll(body)
+	var tooBig *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooBig):
+		refuse(w, http.StatusRequestEntityTooLarge, "content_too_long_exception", "the body is longer than is taken at once; send smaller bulks")
+		return
+	case err != nil:
+		refuse(w, http.StatusBadRequest, "illegal_argument_exception", "the body broke off")
+		return
+	}
+	p := &bulkReader{o: b.o, index: r.PathValue("index"), lines: bufio.NewReaderSize(bytes.NewReader(whole), 64<<10)}
 	var outcomes []outcome
 	var pending []embedded.Entry
 	var at []int // the outcome of each pending entry
@@ -158,14 +172,10 @@ func (b *bulk) bulk(w http.ResponseWriter, r *http.Request) {
 			break
 		}
 		var bad *badItem
-		var tooBig *http.MaxBytesError
 		switch {
 		case errors.As(err, &bad):
 			outcomes = append(outcomes, outcome{action, item{Index: p.at, Status: http.StatusBadRequest, Error: &itemError{"document_parsing_exception", bad.why}}})
 			continue
-		case errors.As(err, &tooBig):
-			refuse(w, http.StatusRequestEntityTooLarge, "content_too_long_exception", "the body is longer than is taken at once; send smaller bulks")
-			return
 		case err != nil:
 			if len(outcomes) == 0 {
 				refuse(w, http.StatusBadRequest, "illegal_argument_exception", err.Error())

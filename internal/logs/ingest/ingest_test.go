@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -65,11 +66,19 @@ func TestFilebeat(t *testing.T) {
 		method, path string
 		status       int
 	}{
-		{"GET", "/elasticsearch/", 200}, {"HEAD", "/elasticsearch/", 200}, {"GET", "/elasticsearch/_license", 200},
-		{"GET", "/elasticsearch/_ilm/policy/filebeat", 200}, {"PUT", "/elasticsearch/_ilm/policy/filebeat", 200},
-		{"HEAD", "/elasticsearch/_index_template/filebeat-8.17.0", 200}, {"PUT", "/elasticsearch/_index_template/filebeat-8.17.0", 200},
-		{"HEAD", "/elasticsearch/_data_stream/filebeat", 200}, {"HEAD", "/elasticsearch/filebeat-8.17.0", 200},
-		{"GET", "/elasticsearch/_cluster/health", 200}, {"GET", "/elasticsearch/_xpack", 200}, {"DELETE", "/elasticsearch/x", 404}, {"POST", "/elasticsearch/x/_search", 404},
+		{"GET", "/elasticsearch/", 200},
+		{"HEAD", "/elasticsearch/", 200},
+		{"GET", "/elasticsearch/_license", 200},
+		{"GET", "/elasticsearch/_ilm/policy/filebeat", 200},
+		{"PUT", "/elasticsearch/_ilm/policy/filebeat", 200},
+		{"HEAD", "/elasticsearch/_index_template/filebeat-8.17.0", 200},
+		{"PUT", "/elasticsearch/_index_template/filebeat-8.17.0", 200},
+		{"HEAD", "/elasticsearch/_data_stream/filebeat", 200},
+		{"HEAD", "/elasticsearch/filebeat-8.17.0", 200},
+		{"GET", "/elasticsearch/_cluster/health", 200},
+		{"GET", "/elasticsearch/_xpack", 200},
+		{"DELETE", "/elasticsearch/x", 404},
+		{"POST", "/elasticsearch/x/_search", 404},
 	} {
 		w := send(t, h, probe.method, probe.path, "application/json", "")
 		require.Equal(t, probe.status, w.Code, "%s %s", probe.method, probe.path)
@@ -238,8 +247,13 @@ func TestOTLPRefusals(t *testing.T) {
 		method, kind, body string
 		status             int
 	}{
-		{"GET", "application/json", "", 405}, {"POST", "text/plain", "{}", 415}, {"POST", "", "{}", 415}, {"POST", "application/json", "{", 400},
-		{"POST", "application/x-protobuf", "\xff\xff", 400}, {"POST", "application/json", strings.Repeat(" ", 2000), 413}, {"POST", "application/json", "{}", 200},
+		{"GET", "application/json", "", 405},
+		{"POST", "text/plain", "{}", 415},
+		{"POST", "", "{}", 415},
+		{"POST", "application/json", "{", 400},
+		{"POST", "application/x-protobuf", "\xff\xff", 400},
+		{"POST", "application/json", strings.Repeat(" ", 2000), 413},
+		{"POST", "application/json", "{}", 200},
 		{"POST", "application/json", `{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":{"stringValue":"x"}}]}]}]}`, 429},
 	} {
 		require.Equal(t, c.status, send(t, h, c.method, "/", c.kind, c.body).Code, "%+v", c)
@@ -273,4 +287,32 @@ func FuzzOTLPJSON(f *testing.F) {
 			t.Fatalf("%d %q", w.Code, w.Body)
 		}
 	})
+}
+
+func TestPackedBodiesAreBoundedAndWhole(t *testing.T) {
+	one := `{"create":{"_index":"a"}}` + "\n" + `{"message":"x"}` + "\n"
+	packed := func(n int) string {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		_, err := z.Write([]byte(strings.Repeat(one, n)))
+		require.NoError(t, err)
+		require.NoError(t, z.Close())
+		return b.String()
+	}
+	sink := &full{left: 1 << 30}
+	h := Elasticsearch(sink, Options{MaxBody: int64(10 * len(one))})
+	ask := func(body string) int {
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/_bulk", strings.NewReader(body))
+		req.Header.Set("Content-Encoding", "gzip")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, req)
+		return w.Code
+	}
+	require.Equal(t, 200, ask(packed(10)))
+	require.Equal(t, 1<<30-10, sink.left)
+	require.Equal(t, 413, ask(packed(11)))
+	require.Equal(t, 1<<30-10, sink.left, "nothing of a refused body is taken")
+	require.Equal(t, 400, ask("not gzip"))
+	whole := packed(5)
+	require.Equal(t, 400, ask(whole[:len(whole)-8]))
 }
