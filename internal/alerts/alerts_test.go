@@ -294,7 +294,7 @@ func TestTheKeeperSaysOnceThatItCannot(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, 1, strings.Count(log.String(), "cannot be looked after"))
 		require.Equal(t, 1, strings.Count(log.String(), "looked after again"))
-		require.Equal(t, 1, strings.Count(log.String(), `"alert firing"`))
+		require.Equal(t, 1, strings.Count(log.String(), `"event.action":"firing"`))
 		require.NotContains(t, log.String(), `"aictl.alert":"A"`, "what was there before is no news")
 	})
 }
