@@ -218,7 +218,7 @@ func TestWhoDoesNotAnswerHasResolvedNothing(t *testing.T) {
 			time.Sleep(5 * time.Minute)
 			synctest.Wait()
 			require.Equal(t, covered, len(f.ended()) > 0)
-			require.Equal(t, covered, strings.Contains(log.String(), "alert resolved"), log)
+			require.Equal(t, covered, strings.Contains(log.String(), `"event.action":"resolved"`), log)
 		})
 	}
 }

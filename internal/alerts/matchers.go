@@ -82,6 +82,8 @@ func quoted(text string) string {
 	}
 	name, op, value := cut(text)
 	switch {
+	case strings.HasPrefix(value, `"`) && inQuotes(value) == value:
+		return text // a quote is missing, and Parse says so
 	case name != "" && op != "":
 		return name + op + strconv.Quote(inQuotes(value))
 	case strings.ContainsAny(text, blanks+`,"`) && op == "" && !strings.HasPrefix(text, `"`):

@@ -125,7 +125,7 @@ func eventLine(env output.Env, e api.AlertEvent) string {
 	st := env.Styles
 	at := st.Muted(e.Time.Local().Format("15:04:05"))
 	if e.Gap != nil {
-		return fmt.Sprintf("%s %s %s: %s", at, st.Apply(term.Warn, "gap       "), term.SafeLine(e.Gap.Backend), term.SafeLine(e.Gap.Message))
+		return fmt.Sprintf("%s %s %s: %s", at, st.Apply(term.Warn, "gap        "), term.SafeLine(e.Gap.Backend), term.SafeLine(e.Gap.Message))
 	}
 	if e.Alert == nil {
 		return at + " " + term.SafeLine(e.Type)
