@@ -8,73 +8,106 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
+	"sort"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/aictl/aictl/internal/alerts"
+	"github.com/aictl/aictl/internal/api"
+	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/test/testbed"
 )
 
-// person is somebody with the binaries and a home of their own.
+// person runs the built aictl with a home of their own, in a context without
+// a control plane.
 type person struct {
 	bin string
 	env []string
 }
 
-func newPerson(t *testing.T) person {
+func newPerson(t *testing.T, urls ...string) *person {
 	t.Helper()
 	bin := testbed.Binaries(t)
 	_, env := testbed.Home(t, bin)
-	return person{filepath.Join(bin, "aictl"), env}
+	p := &person{bin: filepath.Join(bin, "aictl"), env: env}
+	p.must(t, "context", "set", "oncall", "backends.alertmanager.url="+strings.Join(urls, ","))
+	p.must(t, "context", "use", "oncall")
+	return p
 }
 
-// aictl runs a command and holds its exit code.
-func (p person) aictl(t *testing.T, exit int, args ...string) (stdout, stderr string) {
+// run gives what aictl wrote and its exit code; 60 seconds are for ever.
+func (p *person) run(t *testing.T, args ...string) (stdout, stderr string, exit int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, p.bin, args...)
-	cmd.Env = p.env
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	_ = cmd.Run()
-	require.Equal(t, exit, cmd.ProcessState.ExitCode(), "aictl %s\n%s%s", strings.Join(args, " "), &out, &errs)
-	return out.String(), errs.String()
+	var out, errOut bytes.Buffer
+	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, &out, &errOut
+	err := cmd.Run()
+	var status *exec.ExitError
+	if err != nil && !errors.As(err, &status) {
+		require.NoError(t, err)
+	}
+	require.NoError(t, ctx.Err(), "aictl %s hangs", strings.Join(args, " "))
+	return out.String(), errOut.String(), cmd.ProcessState.ExitCode()
 }
 
-func (p person) names(t *testing.T, args ...string) []string {
+func (p *person) must(t *testing.T, args ...string) string {
 	t.Helper()
-	out, _ := p.aictl(t, 0, append(args, "-o", "json")...)
-	var list []struct{ Name string }
-	require.NoError(t, json.Unmarshal([]byte(out), &list), out)
-	names := []string{}
-	for _, one := range list {
-		names = append(names, one.Name)
-	}
-	return names
+	out, errOut, exit := p.run(t, args...)
+	require.Zero(t, exit, "aictl %s\n%s%s", strings.Join(args, " "), out, errOut)
+	return out
+}
+
+func decoded[T any](t *testing.T, text string) (out T) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal([]byte(text), &out), text)
+	return out
 }
 
 func amtool(t *testing.T, url string, args ...string) string {
 	t.Helper()
-	return testbed.Run(t, exec.CommandContext(t.Context(), testbed.Find(t, "amtool"), append([]string{"--alertmanager.url=" + url}, args...)...))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	args = append(args, "--alertmanager.url="+url)
+	out, err := exec.CommandContext(ctx, testbed.Find(t, "amtool"), args...).CombinedOutput()
+	require.NoError(t, err, "amtool %s\n%s", strings.Join(args, " "), out)
+	return string(out)
 }
 
-func fire(t *testing.T, url string, labels ...map[string]string) {
+// amtoolAlerts are the names of the alerts, as amtool lists them with flags.
+func amtoolAlerts(t *testing.T, url string, args ...string) []string {
 	t.Helper()
-	var body []map[string]any
-	for _, l := range labels {
-		body = append(body, map[string]any{"labels": l, "endsAt": time.Now().Add(time.Hour)})
+	var list []struct{ Labels map[string]string }
+	require.NoError(t, json.Unmarshal([]byte(amtool(t, url, append([]string{"alert", "query", "--output=json"}, args...)...)), &list))
+	out := []string{}
+	for _, a := range list {
+		out = append(out, a.Labels["alertname"])
 	}
-	raw, err := json.Marshal(body)
+	sort.Strings(out)
+	return out
+}
+
+// fire posts alerts to a member, as Prometheus posts to every one.
+func fire(t *testing.T, url string, until time.Time, labels ...map[string]string) {
+	t.Helper()
+	var list []map[string]any
+	for _, l := range labels {
+		list = append(list, map[string]any{
+			"labels": l, "annotations": map[string]string{"summary": "about " + l["alertname"] + "\x1b[2J"},
+			"startsAt": time.Now().Add(-time.Minute), "endsAt": until,
+		})
+	}
+	body, err := json.Marshal(list)
 	require.NoError(t, err)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/api/v2/alerts", bytes.NewReader(raw))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/api/v2/alerts", bytes.NewReader(body))
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", "application/json")
 	res, err := http.DefaultClient.Do(req)
@@ -83,126 +116,195 @@ func fire(t *testing.T, url string, labels ...map[string]string) {
 	require.Equal(t, http.StatusOK, res.StatusCode)
 }
 
-// TestAlertsOnAPairOfAlertmanagers works on two real ones that gossip, with
-// amtool as the oracle; then one of them dies, then the other.
-func TestAlertsOnAPairOfAlertmanagers(t *testing.T) {
+// hole accepts connections and never answers.
+func hole(t *testing.T) string {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	return "http://" + l.Addr().String()
+}
+
+func sorted(list []api.Alert) []string {
+	out := []string{}
+	for _, a := range list {
+		out = append(out, a.Name)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// TestAlertsOfAPair runs the built aictl against two real Alertmanagers that
+// gossip; amtool is the oracle.
+func TestAlertsOfAPair(t *testing.T) {
 	pair := testbed.AlertmanagerPair(t)
-	p := newPerson(t)
-	p.aictl(t, 0, "context", "set", "prod", "backends.alertmanager.url="+pair[0].URL+","+pair[1].URL)
-	p.aictl(t, 0, "context", "use", "prod")
-	var all []map[string]string
-	for i := range 12 {
-		all = append(all, map[string]string{"alertname": fmt.Sprintf("A%02d", i), "severity": []string{"warning", "critical"}[i/10], "service": []string{"chat", "predict"}[i%2]})
+	one, two := pair[0].URL, pair[1].URL
+	later := time.Now().Add(time.Hour)
+	all := []map[string]string{
+		{"alertname": "Slow", "severity": "critical", "service": "chat", "pod": "a b"},
+		{"alertname": "Slow", "severity": "critical", "service": "predict", "pod": "c"},
+		{"alertname": "Errors", "severity": "warning", "service": "chat"},
+		{"alertname": "Disk", "severity": "info", "path": `C:\x "y"`},
+		{"alertname": "Idle", "severity": "info"},
 	}
-	for _, one := range pair { // Prometheus tells every member
-		fire(t, one.URL, all...)
+	fire(t, one, later, all...)
+	fire(t, two, later, all...)
+	p := newPerson(t, one, two)
+	list := func(t *testing.T, args ...string) []api.Alert {
+		t.Helper()
+		return decoded[[]api.Alert](t, p.must(t, append([]string{"alerts", "list", "-o", "json"}, args...)...))
 	}
-	testbed.Eventually(t, 20*time.Second, "the alerts on both", func(context.Context) error {
-		for _, one := range pair {
-			if n := strings.Count(amtool(t, one.URL, "alert", "query", "-o", "simple"), "A"); n < 12 {
-				return fmt.Errorf("%s has %d", one.URL, n)
+	silenced := func(t *testing.T) []string { return sorted(list(t, "--state", "silenced")) }
+
+	t.Run("an alert of both is shown once", func(t *testing.T) {
+		got := list(t, "--state", "all")
+		require.Len(t, got, len(all))
+		require.Equal(t, amtoolAlerts(t, one), sorted(got))
+		text := p.must(t, "alerts", "list")
+		require.NotContains(t, text, "\x1b")
+		require.Contains(t, text, "about Disk^[[2J")
+	})
+
+	t.Run("matchers mean what they mean to amtool", func(t *testing.T) {
+		for _, m := range []string{
+			"Slow", "severity=critical", `severity!="critical"`, "service=~chat|predict", "service=~cha", "service!~.+", `pod="a b"`, `service=""`, "nothing!=there",
+			`path="C:\\x \"y\""`,
+		} {
+			require.Equal(t, amtoolAlerts(t, one, m), sorted(list(t, "--state", "all", m)), m)
+		}
+	})
+
+	t.Run("what a preview counts is what is then suppressed", func(t *testing.T) {
+		for _, m := range []string{"service=~chat|predict", "severity!=critical alertname=~.+", `pod="a b"`, "alertname=~D.*|Idle", "service=none"} {
+			matchers := strings.Fields(m)
+			if strings.Contains(m, `"`) {
+				matchers = []string{m}
+			}
+			preview := decoded[api.Preview](t, p.must(t, append([]string{"alerts", "preview", "-o", "json"}, matchers...)...))
+			require.NotEmpty(t, preview.Warnings, "there is no Prometheus")
+
+			silence := append([]string{"alerts", "silence", "--duration", "10m", "--comment", "rollout"}, matchers...)
+			dry := p.must(t, append(silence, "--dry-run=server", "-o", "json")...)
+			require.Contains(t, dry, "digest")
+			require.Empty(t, silenced(t), "a dry run does nothing")
+			s := decoded[api.Silence](t, p.must(t, append(silence, "--yes", "-o", "json")...))
+			require.Equal(t, len(preview.Now), s.Hits)
+			for _, url := range []string{one, two} { // the other one is told
+				testbed.Eventually(t, 20*time.Second, "the silence on "+url, func(context.Context) error {
+					if got := amtoolAlerts(t, url, "--silenced"); !equal(got, sorted(preview.Now)) {
+						return fmt.Errorf("%s suppresses %v, not %v", url, got, sorted(preview.Now))
+					}
+					return nil
+				})
+			}
+			require.Equal(t, sorted(preview.Now), silenced(t))
+			require.Contains(t, amtool(t, two, "silence", "query"), "rollout")
+			held := decoded[[]api.Silence](t, p.must(t, "alerts", "silences", "-o", "json"))
+			require.Len(t, held, 1)
+			require.Equal(t, s.Hits, held[0].Hits)
+
+			p.must(t, "alerts", "unsilence", s.ID[:8], "--yes")
+			for _, url := range []string{one, two} {
+				testbed.Eventually(t, 20*time.Second, "no silence on "+url, func(context.Context) error {
+					if got := amtoolAlerts(t, url, "--silenced"); len(got) > 0 {
+						return fmt.Errorf("%s suppresses %v", url, got)
+					}
+					return nil
+				})
 			}
 		}
-		return nil
 	})
-	names := p.names(t, "alerts", "list")
-	require.Len(t, names, 12, "each once")
-	require.Equal(t, []string{"A10", "A11"}, names[:2], "the worst first")
 
-	// What the preview says is what the Alertmanagers then keep quiet.
-	for _, matchers := range []string{"service=chat", "alertname=~A0[1-4]", "severity!=critical", `{alertname="A05"}`} {
-		out, _ := p.aictl(t, 0, "alerts", "preview", matchers, "-o", "json", "--jq", ".now | length")
-		id, _ := p.aictl(t, 0, "alerts", "silence", matchers, "--duration", "10m", "--comment", "test", "--yes", "-o", "json", "--jq", ".id")
-		testbed.Eventually(t, 20*time.Second, "the gossip", func(context.Context) error {
-			for _, one := range pair {
-				quiet := strings.Count(amtool(t, one.URL, "alert", "query", "--silenced", "-o", "extended"), "\n") - 1
-				if fmt.Sprint(quiet) != strings.TrimSpace(out) {
-					return fmt.Errorf("%s: the preview says %s, %d are silenced on %s", matchers, strings.TrimSpace(out), quiet, one.URL)
+	t.Run("an alert is taken over", func(t *testing.T) {
+		p.must(t, "alerts", "ack", "Errors", "--comment", "looking", "--for", "30m", "--yes")
+		for _, url := range []string{one, two} {
+			testbed.Eventually(t, 20*time.Second, "the acknowledgement on "+url, func(context.Context) error {
+				if got := amtoolAlerts(t, url, "--silenced"); !equal(got, []string{"Errors"}) {
+					return fmt.Errorf("%s suppresses %v", url, got)
 				}
+				return nil
+			})
+		}
+		got := list(t, "--state", "silenced")
+		require.Equal(t, "looking", got[0].Ack.Comment)
+		require.WithinDuration(t, time.Now().Add(alerts.AckFor), got[0].Ack.Until, 30*time.Second)
+		require.Contains(t, amtool(t, one, "silence", "query"), "ACK! looking")
+		p.must(t, "alerts", "ack", "Errors", "--comment", "looking", "--for", "30m", "--yes")
+		held := decoded[[]api.Silence](t, p.must(t, "alerts", "silences", "-o", "json"))
+		require.Len(t, held, 1, "the second is the first, renewed")
+		p.must(t, "alerts", "unsilence", held[0].ID, "--yes")
+	})
+
+	t.Run("a silence of amtool is ours, too", func(t *testing.T) {
+		id := strings.TrimSpace(amtool(t, two, "silence", "add", "alertname=Idle", "--comment=by amtool", "--duration=10m"))
+		testbed.Eventually(t, 20*time.Second, "both have it", func(context.Context) error {
+			if !strings.Contains(amtool(t, one, "silence", "query"), id[:8]) {
+				return errors.New("one has not")
 			}
 			return nil
 		})
-		require.Contains(t, amtool(t, pair[1].URL, "silence", "query"), strings.TrimSpace(id)[:8])
-		p.aictl(t, 0, "alerts", "unsilence", strings.TrimSpace(id), "--yes")
-	}
-	testbed.Eventually(t, 20*time.Second, "the end of the silences", func(context.Context) error {
-		if n := len(p.names(t, "alerts", "list")); n != 12 {
-			return fmt.Errorf("%d fire", n)
-		}
-		return nil
+		require.Contains(t, p.must(t, "alerts", "silences"), "by amtool")
+		p.must(t, "alerts", "unsilence", id, "--yes")
 	})
 
-	// An acknowledgement is one for every tool.
-	_, said := p.aictl(t, 0, "alerts", "ack", "A03", "--comment", "on it", "--yes")
-	require.Contains(t, said, "Nobody renews it")
-	require.Contains(t, amtool(t, pair[0].URL, "silence", "query", "-o", "extended"), "ACK! on it")
-	table, _ := p.aictl(t, 0, "alerts", "list", "A03", "--state", "all")
-	require.Contains(t, table, "ack by ")
-
-	testbed.Eventually(t, 20*time.Second, "the gossip of the acknowledgement", func(context.Context) error {
-		if !strings.Contains(amtool(t, pair[1].URL, "silence", "query", "-o", "extended"), "ACK! on it") {
-			return errors.New("the other member does not know it")
+	t.Run("what is refused", func(t *testing.T) {
+		for exit, args := range map[int][]string{
+			fail.Refused.Exit():  {"alerts", "silence", "a=~.*", "--comment", "x", "--yes"},
+			fail.Usage.Exit():    {"alerts", "list", "a=~("},
+			fail.NotFound.Exit(): {"alerts", "ack", "nonesuch", "--yes"},
+		} {
+			_, errOut, got := p.run(t, args...)
+			require.Equal(t, exit, got, "%v: %s", args, errOut)
 		}
-		return nil
+		_, errOut, exit := p.run(t, "alerts", "silence", "severity=critical", "--yes")
+		require.Equal(t, fail.Refused.Exit(), exit)
+		require.Contains(t, errOut, "needs a reason")
 	})
 
-	// One member dies: what the other has, and exit 4.
-	pair[0].Kill()
-	out, said := p.aictl(t, 4, "alerts", "list", "-o", "json", "--jq", "length")
-	require.Equal(t, "11", strings.TrimSpace(out))
-	require.Contains(t, said, strings.TrimPrefix(pair[0].URL, "http://"))
-	p.aictl(t, 0, "alerts", "silence", "A04", "--duration", "10m", "--comment", "x", "--yes")
-	p.aictl(t, 4, "doctor")
-	pair[1].Kill()
-	start := time.Now()
-	_, said = p.aictl(t, 12, "alerts", "list", "--timeout", "5s")
-	require.Contains(t, said, "next: aictl doctor")
-	require.Less(t, time.Since(start), 6*time.Second)
+	t.Run("who hangs costs no answer", func(t *testing.T) {
+		slow := newPerson(t, hole(t), one)
+		for _, args := range [][]string{
+			{"alerts", "list", "-o", "json", "--timeout", "4s"}, {"alerts", "silences", "-o", "json", "--timeout", "4s"},
+		} {
+			start := time.Now()
+			out, errOut, exit := slow.run(t, args...)
+			require.Equal(t, fail.Partial.Exit(), exit, "%v: %s%s", args, out, errOut)
+			require.Less(t, time.Since(start), 5*time.Second)
+			require.Equal(t, byte('['), out[0])
+		}
+		require.Contains(t, slow.must(t, "alerts", "silence", "Idle", "--duration", "1m", "--timeout", "20s", "--yes"), "Idle")
+		both := newPerson(t, hole(t))
+		start := time.Now()
+		_, errOut, exit := both.run(t, "alerts", "list", "--timeout", "2s")
+		require.Equal(t, fail.Timeout.Exit(), exit, errOut)
+		require.Less(t, time.Since(start), 4*time.Second)
+	})
+
+	t.Run("one is dead", func(t *testing.T) {
+		pair[0].Kill()
+		out, errOut, exit := p.run(t, "alerts", "list", "--state", "all", "-o", "json")
+		require.Equal(t, fail.Partial.Exit(), exit, errOut)
+		require.Len(t, decoded[[]api.Alert](t, out), len(all))
+		require.Contains(t, errOut, strings.TrimPrefix(strings.TrimSuffix(one, "/am"), "http://"))
+		s := decoded[api.Silence](t, p.must(t, "alerts", "silence", "Disk", "--duration", "5m", "--yes", "-o", "json"))
+		require.Contains(t, amtoolAlerts(t, two, "--silenced"), "Disk", "the living one has taken it")
+		_, errOut, exit = p.run(t, "alerts", "unsilence", s.ID, "--yes")
+		require.Zero(t, exit, errOut)
+	})
+
+	t.Run("both are dead", func(t *testing.T) {
+		pair[1].Kill()
+		for _, args := range [][]string{
+			{"alerts", "list"}, {"alerts", "silences"}, {"alerts", "ack", "Slow", "--yes"}, {"alerts", "silence", "Idle", "--duration", "1h", "--yes"},
+			{"alerts", "preview", "Idle"}, {"alerts", "show", "Idle"}, {"alerts", "unsilence", "x", "--yes"},
+		} {
+			start := time.Now()
+			_, errOut, exit := p.run(t, append(args, "--timeout", "5s")...)
+			require.Equal(t, fail.Unavailable.Exit(), exit, "%v: %s", args, errOut)
+			require.Contains(t, errOut, "nobody listens")
+			require.Less(t, time.Since(start), 7*time.Second)
+		}
+	})
 }
 
-var uuid = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}`)
-
-// TestOtherToolsOnTheEmbeddedEngines asks the platform's own Prometheus and
-// Alertmanager with promtool and amtool.
-func TestOtherToolsOnTheEmbeddedEngines(t *testing.T) {
-	p := testbed.Up(t)
-	promtool := testbed.Find(t, "promtool")
-	run := func(args ...string) string {
-		return testbed.Run(t, exec.CommandContext(t.Context(), promtool, args...))
-	}
-	url := p.URL + "/prometheus"
-	testbed.Eventually(t, 20*time.Second, "the first scrapes", func(context.Context) error {
-		if out := run("query", "instant", url, `up{job="aictl-server"}`); !strings.Contains(out, "=> 1") {
-			return fmt.Errorf("promtool says %q", out)
-		}
-		return nil
-	})
-	require.Contains(t, run("query", "labels", url, "job"), "aictl-server")
-	require.Contains(t, run("query", "series", "--match=up", url), `job="aictl-server"`)
-	require.Contains(t, run("query", "range", "--step=1s", "--start="+fmt.Sprint(time.Now().Add(-10*time.Second).Unix()), url, "vector(1)"), "=>")
-	rules, err := filepath.Glob(filepath.Join(testbed.Root(t), "internal", "devstack", "rules", "*.yaml"))
-	require.NoError(t, err)
-	require.NotEmpty(t, rules)
-	run(append([]string{"check", "rules"}, rules...)...)
-
-	// amtool signs in by a file, its password being the token.
-	auth := filepath.Join(t.TempDir(), "http.yml")
-	require.NoError(t, os.WriteFile(auth, fmt.Appendf(nil, "basic_auth: {username: amtool, password: %q}\n", p.Token), 0o600))
-	am := func(args ...string) string {
-		return amtool(t, p.URL+"/alertmanager", append([]string{"--http.config.file=" + auth}, args...)...)
-	}
-	am("alert", "add", "alertname=Tooled", "severity=warning", "service=chat")
-	testbed.Eventually(t, 20*time.Second, "the alert", func(context.Context) error {
-		if out := am("alert", "query"); !strings.Contains(out, "Tooled") {
-			return fmt.Errorf("amtool says %q", out)
-		}
-		return nil
-	})
-	require.Contains(t, p.Run(t, "alerts", "list", "-o", "name"), "Tooled")
-	id := uuid.FindString(am("silence", "add", "alertname=Tooled", "--duration=1h", "--comment=by amtool"))
-	require.NotEmpty(t, id)
-	require.Contains(t, p.Run(t, "alerts", "silences"), id)
-	require.Contains(t, am("alert", "query", "--silenced"), "Tooled")
-	am("silence", "expire", id)
-	require.NotContains(t, p.Run(t, "alerts", "silences"), id)
-}
+func equal(a, b []string) bool { return strings.Join(a, "\x00") == strings.Join(b, "\x00") }
