@@ -2,9 +2,11 @@ package alertmanager
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -22,14 +24,95 @@ import (
 
 func pemOf(der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}) }
 
+// embedded is a real Alertmanager in this process.
+func embedded(t *testing.T, dir string) (*devstack.Stack, *Manager) {
+	t.Helper()
+	stack, err := devstack.Open(t.Context(), devstack.Options{DataDir: dir, ExternalURL: "http://127.0.0.1:1"})
+	require.NoError(t, err)
+	return stack, manager(t, Endpoint{URL: "http://embedded/alertmanager", Transport: op.InProcess{Handler: stack.Alertmanager()}})
+}
+
+// post sends alerts as Prometheus does.
+func post(t *testing.T, stack *devstack.Stack, list []map[string]any) {
+	t.Helper()
+	body, err := json.Marshal(list)
+	require.NoError(t, err)
+	w := httptest.NewRecorder()
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/alertmanager/api/v2/alerts", bytes.NewReader(body))
+	req.Header.Set("Content-Type", "application/json")
+	stack.Alertmanager().ServeHTTP(w, req)
+	require.Equal(t, 200, w.Code, w.Body)
+}
+
+// TestAnAcknowledgementFromItsBeginningToItsEnd: taken over, seen, renewed,
+// kept over a restart, found by the keeper, and ended.
+func TestAnAcknowledgementFromItsBeginningToItsEnd(t *testing.T) {
+	dir := t.TempDir()
+	stack, m := embedded(t, dir)
+	labels := map[string]string{"alertname": "A", "größe": `a "b"\n\c`, "odd name": "x"}
+	fires := []map[string]any{{"labels": labels, "endsAt": time.Now().Add(time.Hour)}}
+	post(t, stack, fires)
+	now := time.Now()
+	s := alerts.Silence{Matchers: alerts.Exactly(labels), By: "ann", Comment: alerts.AckComment("looking", now.Add(time.Hour)), Starts: now, Ends: now.Add(alerts.AckFor)}
+	id, err := m.Set(t.Context(), s)
+	require.NoError(t, err)
+
+	list := func() api.Alert {
+		list, _, err := m.Alerts(t.Context())
+		require.NoError(t, err)
+		silences, _, err := m.Silences(t.Context())
+		require.NoError(t, err)
+		alerts.Acknowledge(list, silences, time.Now())
+		require.Len(t, list, 1)
+		return list[0]
+	}
+	require.Equal(t, "silenced", list().State)
+	require.Equal(t, labels, list().Labels)
+	require.Equal(t, []string{"ann", "looking", id}, []string{list().Ack.By, list().Ack.Comment, list().Ack.Silence})
+
+	require.NoError(t, stack.Close())
+	stack, m = embedded(t, dir)
+	t.Cleanup(func() { require.NoError(t, stack.Close()) })
+	held, _, err := m.Silences(t.Context())
+	require.NoError(t, err)
+	require.Len(t, held, 1, "it survives")
+	require.Equal(t, s.Matchers.String(), held[0].Matchers.String())
+	require.WithinDuration(t, s.Ends, held[0].Ends, time.Second)
+
+	// The keeper of the new process: it waits for the alert, renews, and ends.
+	clock := now
+	k := &alerts.Keeper{
+		Manager: func(context.Context) (alerts.Manager, error) { return m, nil }, Log: slog.New(slog.DiscardHandler), Every: time.Second,
+		Now: func() time.Time { return clock },
+	}
+	require.NoError(t, k.Look(t.Context()))
+	post(t, stack, fires)
+	require.NoError(t, k.Look(t.Context()))
+	require.Equal(t, "silenced", list().State)
+	clock = now.Add(alerts.AckFor / 2)
+	require.NoError(t, k.Look(t.Context()))
+	held, _, err = m.Silences(t.Context())
+	require.NoError(t, err)
+	require.Len(t, held, 1, "renewed, not made again")
+	require.Equal(t, id, held[0].ID)
+	require.WithinDuration(t, clock.Add(alerts.AckFor), held[0].Ends, time.Second)
+	fires[0]["endsAt"] = time.Now().Add(-time.Second)
+	post(t, stack, fires)
+	for range 10 {
+		require.NoError(t, k.Look(t.Context()))
+	}
+	held, _, err = m.Silences(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, alerts.Expired, held[0].State(time.Now()))
+	require.Contains(t, []fail.Code{fail.OK, fail.NotFound}, fail.CodeOf(m.Expire(t.Context(), id)), "ending it again does no harm")
+}
+
 // TestPreviewEqualsWhatAlertmanagerSuppresses makes silences from generated
 // matchers in a real Alertmanager: what our matchers hit before is what it
 // keeps quiet afterwards.
 func TestPreviewEqualsWhatAlertmanagerSuppresses(t *testing.T) {
-	stack, err := devstack.Open(t.Context(), devstack.Options{DataDir: t.TempDir(), ExternalURL: "http://127.0.0.1:1"})
-	require.NoError(t, err)
+	stack, m := embedded(t, t.TempDir())
 	t.Cleanup(func() { require.NoError(t, stack.Close()) })
-	m := manager(t, Endpoint{URL: "http://embedded/alertmanager", Transport: op.InProcess{Handler: stack.Alertmanager()}})
 
 	dice := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // a test's dice
 	pick := func(list ...string) string { return list[dice.IntN(len(list))] }
@@ -43,13 +126,7 @@ func TestPreviewEqualsWhatAlertmanagerSuppresses(t *testing.T) {
 		}
 		posted = append(posted, map[string]any{"labels": labels, "endsAt": time.Now().Add(time.Hour)})
 	}
-	body, err := json.Marshal(posted)
-	require.NoError(t, err)
-	w := httptest.NewRecorder()
-	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/alertmanager/api/v2/alerts", bytes.NewReader(body))
-	req.Header.Set("Content-Type", "application/json")
-	stack.Alertmanager().ServeHTTP(w, req)
-	require.Equal(t, 200, w.Code, w.Body)
+	post(t, stack, posted)
 
 	states := func() map[string]api.Alert {
 		list, failed, err := m.Alerts(t.Context())

@@ -2,9 +2,17 @@ package alertmanager
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	crand "crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -117,6 +125,76 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestFaultsOfChanges: what fails is said for Set and Expire as for a question.
+func TestFaultsOfChanges(t *testing.T) {
+	m, err := alerts.Parse("a=b")
+	require.NoError(t, err)
+	for status, code := range map[int]fail.Code{
+		400: fail.Usage, 401: fail.Auth, 403: fail.Forbidden, 404: fail.Unavailable, 429: fail.Limited, 500: fail.Unavailable, 503: fail.Unavailable, 302: fail.Unavailable,
+	} {
+		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Location", "http://127.0.0.1:1/")
+			http.Error(w, "because\x1b[2J", status)
+		})
+		one := manager(t, Endpoint{URL: s.URL})
+		_, err := one.Set(t.Context(), alerts.Silence{Matchers: m})
+		require.Equal(t, code, fail.CodeOf(err), "%d: %v", status, err)
+		require.ErrorContains(t, err, s.URL)
+		require.NotEmpty(t, fail.From(err).Next)
+		err = one.Expire(t.Context(), "x")
+		if status == 404 {
+			code = fail.Unavailable // its text is not Alertmanager's
+		}
+		require.Equal(t, code, fail.CodeOf(err), "%d: %v", status, err)
+	}
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") })
+	_, err = manager(t, Endpoint{URL: s.URL}).Set(t.Context(), alerts.Silence{Matchers: m})
+	require.Equal(t, fail.Unavailable, fail.CodeOf(err))
+	err = manager(t, Endpoint{URL: s.URL}).Expire(t.Context(), "../../-/reload")
+	require.NoError(t, err)
+	_, err = manager(t, Endpoint{URL: down(t)}).Set(t.Context(), alerts.Silence{Matchers: m})
+	require.Equal(t, fail.Unavailable, fail.CodeOf(err))
+}
+
+// TestAMemberThatHangs costs neither the answer of the other nor the deadline.
+func TestAMemberThatHangs(t *testing.T) {
+	hang := make(chan struct{})
+	t.Cleanup(func() { close(hang) })
+	s := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		select {
+		case <-r.Context().Done():
+		case <-hang:
+		}
+	})
+	living := &peer{alerts: "[" + wire("f1", "2026-03-01T10:00:00Z", "2026-03-01T10:05:00Z", "") + "]"}
+	for name, clusters := range map[string][2]string{"pair": {"", ""}, "independent": {"eu", "us"}} {
+		t.Run(name, func(t *testing.T) {
+			m := manager(t, Endpoint{URL: s.URL, Cluster: clusters[0]}, Endpoint{URL: serve(t, living.ServeHTTP).URL, Cluster: clusters[1]})
+			ctx, cancel := context.WithTimeout(t.Context(), 600*time.Millisecond)
+			defer cancel()
+			list, failed, err := m.Alerts(ctx)
+			require.NoError(t, err)
+			require.NoError(t, ctx.Err(), "there is time left to say it")
+			require.Len(t, list, 1)
+			require.Equal(t, fail.Timeout, failed[0].Code)
+			require.Equal(t, name == "pair", failed[0].Covered)
+			require.Equal(t, name != "pair", alerts.Blind(failed))
+			if name == "pair" {
+				ctx, cancel := context.WithTimeout(t.Context(), 600*time.Millisecond)
+				defer cancel()
+				id, err := m.Set(ctx, alerts.Silence{})
+				require.NoError(t, err)
+				require.Equal(t, "new", id)
+			}
+			ctx, cancel = context.WithCancel(t.Context())
+			cancel()
+			_, _, err = m.Alerts(ctx)
+			require.Equal(t, fail.Canceled, fail.CodeOf(err))
+		})
+	}
+}
+
 func TestNobodyListens(t *testing.T) {
 	_, _, err := manager(t, Endpoint{URL: down(t)}).Silences(t.Context())
 	require.Equal(t, fail.Unavailable, fail.CodeOf(err))
@@ -142,6 +220,75 @@ func TestCertificates(t *testing.T) {
 	}
 	_, err = New(nil)
 	require.Equal(t, fail.Usage, fail.CodeOf(err))
+}
+
+// certificate makes one that signs itself.
+func certificate(t *testing.T, host string, from, to time.Time) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), crand.Reader)
+	require.NoError(t, err)
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: host}, NotBefore: from, NotAfter: to,
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}
+	if ip := net.ParseIP(host); ip != nil {
+		c.IPAddresses = []net.IP{ip}
+	} else {
+		c.DNSNames = []string{host}
+	}
+	der, err := x509.CreateCertificate(crand.Reader, c, c, &key.PublicKey, key)
+	require.NoError(t, err)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+func TestWrongCertificates(t *testing.T) {
+	now := time.Now()
+	for name, c := range map[string]struct {
+		host     string
+		from, to time.Time
+		says     string
+	}{
+		"expired":    {"127.0.0.1", now.Add(-2 * time.Hour), now.Add(-time.Hour), "not valid"},
+		"other name": {"elsewhere.example", now.Add(-time.Hour), now.Add(time.Hour), "not valid"},
+		"right":      {"127.0.0.1", now.Add(-time.Hour), now.Add(time.Hour), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cert := certificate(t, c.host, c.from, c.to)
+			s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "[]") }))
+			s.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+			s.Config.ErrorLog = log.New(io.Discard, "", 0)
+			s.StartTLS()
+			t.Cleanup(s.Close)
+			ca := filepath.Join(t.TempDir(), "ca.pem")
+			require.NoError(t, os.WriteFile(ca, pemOf(cert.Certificate[0]), 0o600))
+			_, _, err := manager(t, Endpoint{URL: s.URL, CAFile: ca}).Alerts(t.Context())
+			if c.says == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.Equal(t, fail.Unavailable, fail.CodeOf(err))
+			require.ErrorContains(t, err, c.says)
+			require.ErrorContains(t, err, s.URL)
+			require.NotEmpty(t, fail.From(err).Next)
+		})
+	}
+	s := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(s.Close)
+	_, _, err := manager(t, Endpoint{URL: strings.Replace(s.URL, "https", "http", 1)}).Alerts(t.Context())
+	require.ErrorContains(t, err, "HTTPS server")
+	require.NotEmpty(t, fail.From(err).Next)
+	plain := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "[]") })
+	_, _, err = manager(t, Endpoint{URL: strings.Replace(plain.URL, "http", "https", 1)}).Alerts(t.Context())
+	require.Equal(t, fail.Unavailable, fail.CodeOf(err))
+}
+
+func TestAPasswordInTheAddressIsNotSaid(t *testing.T) {
+	m := manager(t, Endpoint{URL: strings.Replace(down(t), "://", "://ann:hunter2@", 1)})
+	_, failed, err := m.Alerts(t.Context())
+	require.Error(t, err)
+	members, checkErr := m.Check(t.Context())
+	require.NoError(t, checkErr)
+	require.NotContains(t, fmt.Sprintf("%+v %+v %+v", err, failed, members), "hunter2")
 }
 
 func TestCredentialsAreReadAnewAndNeverSaid(t *testing.T) {
