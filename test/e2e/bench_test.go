@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -10,9 +11,11 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -77,7 +80,71 @@ func BenchmarkTable(b *testing.B) {
 	}
 	row("first token of a stream at 200/s, p99, against direct",
 		ms(first["gateway"]), ms(first["direct"]), fmt.Sprintf("+%s", ms(first["gateway"]-first["direct"])))
+	for _, r := range pipeRows(b, env, aictl) {
+		row(r[0], r[1], r[2], r[3])
+	}
 	b.Logf("\n%s", strings.Join(rows, "\n"))
+}
+
+// pipeRows compares `aictl logs --stdin` with jq and stern on the same lines:
+// 200,000, or AICTL_BENCH_LINES (2,000,000 for the README). Each does what it
+// is used for: parse ECS, keep the errors, write a line for people.
+func pipeRows(b *testing.B, env []string, aictl string) [][4]string {
+	b.Helper()
+	n := 200_000
+	if s := os.Getenv("AICTL_BENCH_LINES"); s != "" {
+		var err error
+		n, err = strconv.Atoi(s)
+		require.NoError(b, err)
+	}
+	file := filepath.Join(b.TempDir(), "app.log")
+	f, err := os.Create(file)
+	require.NoError(b, err)
+	w := bufio.NewWriterSize(f, 1<<20)
+	pad := strings.Repeat("x", 400)
+	for i := range n {
+		level := "info"
+		if i%10 == 0 {
+			level = "error"
+		}
+		_, err := fmt.Fprintf(w, `{"@timestamp":"2026-03-01T10:00:%02d.%06dZ","log.level":%q,"message":"call %d took its time","ecs.version":"8.17.0","service.name":"chat","service.version":"1.2.3","event.duration":%d,"event.outcome":"success","http.request.id":"%026d","http.request.method":"POST","http.response.status_code":200,"http.response.body.bytes":%d,"http.route":"POST /api/v1/chat","url.path":"/api/v1/chat","user.name":"admin","labels.pad":%q}`+"\n",
+			i%60, i%1_000_000, level, i, 1_000_000+i, i, i%10_000, pad)
+		require.NoError(b, err)
+	}
+	require.NoError(b, w.Flush())
+	require.NoError(b, f.Close())
+	stern := strings.TrimSpace(testbed.Run(b, exec.CommandContext(b.Context(), filepath.Join(testbed.Root(b), ".ci", "tool"), "stern", "--path")))
+	speed := func(path string, args ...string) float64 {
+		best := 0.0
+		for range 2 {
+			in, err := os.Open(file)
+			require.NoError(b, err)
+			cmd := exec.CommandContext(b.Context(), path, args...)
+			cmd.Env, cmd.Stdin = env, in
+			var errs bytes.Buffer
+			cmd.Stderr = &errs
+			start := time.Now()
+			require.NoError(b, cmd.Run(), errs.String())
+			best = max(best, float64(n)/time.Since(start).Seconds())
+			require.NoError(b, in.Close())
+		}
+		return best
+	}
+	ours := speed(aictl, "logs", "--stdin", "--level", "error")
+	jq := speed(testbed.Find(b, "jq"), "-r", `select(."log.level" == "error") | "\(."@timestamp") \(."log.level") \(."service.name") \(.message)"`)
+	template := `{{with $d := .Message | parseJSON}}{{if eq (index $d "log.level") "error"}}{{index $d "@timestamp"}} {{index $d "log.level"}} {{index $d "service.name"}} {{index $d "message"}}{{"\n"}}{{end}}{{end}}`
+	theirs := speed(stern, "--stdin", "--color=never", "--template", template)
+	var out [][4]string
+	for _, peer := range []struct {
+		name  string
+		speed float64
+	}{{"jq", jq}, {"stern's parsing template", theirs}} {
+		out = append(out, [4]string{
+			fmt.Sprintf("`logs --stdin --level error`, %d ECS lines, against %s", n, peer.name),
+			fmt.Sprintf("%.0f lines/s", ours), fmt.Sprintf("%.0f lines/s", peer.speed), fmt.Sprintf("%.1f", ours/peer.speed),
+		})
+	}
+	return out
 }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000) }
