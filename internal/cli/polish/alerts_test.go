@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -28,6 +29,7 @@ type alertDesk struct {
 	out, err *locked
 	io       *term.IO
 	deps     observe.Deps
+	now      func() time.Time
 }
 
 // pastOf is a Prometheus that knows what fired, and one rule.
@@ -55,8 +57,9 @@ func (pastOf) Rules(context.Context) ([]api.AlertRule, error) {
 }
 
 func newAlertDesk(list ...api.Alert) *alertDesk {
-	clock := func() time.Time { return logsNoon }
-	d := &alertDesk{manager: alertstest.New(clock, list...), out: &locked{}, err: &locked{}}
+	d := &alertDesk{out: &locked{}, err: &locked{}, now: func() time.Time { return logsNoon }}
+	clock := func() time.Time { return d.now() }
+	d.manager = alertstest.New(clock, list...)
 	d.io, _, _, _ = term.Test()
 	d.io.Out, d.io.Err = d.out, d.err
 	past := api.MetricSeries{Labels: map[string]string{"__name__": "ALERTS", "alertstate": "firing", "alertname": "Slow", "severity": "critical", "pod": "p\x1b[31m1"}}
@@ -73,10 +76,11 @@ func newAlertDesk(list ...api.Alert) *alertDesk {
 
 func (d *alertDesk) run(t *testing.T, args ...string) error {
 	t.Helper()
-	return d.runIn(t.Context(), t, args...)
+	return d.command(t, args...)(t.Context())
 }
 
-func (d *alertDesk) runIn(ctx context.Context, t *testing.T, args ...string) error {
+// command makes a command that is run by calling it, in any goroutine.
+func (d *alertDesk) command(t *testing.T, args ...string) func(context.Context) error {
 	t.Helper()
 	t.Setenv("TZ", "UTC")
 	time.Local = time.UTC //nolint:gosmopolitan // the goldens show times
@@ -88,14 +92,14 @@ func (d *alertDesk) runIn(ctx context.Context, t *testing.T, args ...string) err
 	}
 	d.io.SetEnv(env)
 	f := factory.New(d.io, env)
-	f.Now = func() time.Time { return logsNoon }
+	f.Now = d.now
 	f.Cwd = func() (string, error) { return home, nil }
 	f.Transport = op.InProcess{Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.ServeHTTP(w, req.WithContext(op.WithIdentity(req.Context(), op.Identity{Subject: "tester"})))
 	})}
 	root := cli.NewRoot(f)
 	root.SetArgs(args)
-	return root.ExecuteContext(ctx)
+	return root.ExecuteContext
 }
 
 // hostile are alerts as somebody who may write labels could make them.
@@ -215,7 +219,8 @@ func TestAlertsWatched(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- d.runIn(ctx, t, "alerts", "watch", "--interval", "1s") }()
+	watch := d.command(t, "alerts", "watch", "--interval", "1s")
+	go func() { done <- watch(ctx) }()
 	require.Eventually(t, func() bool { return strings.Count(d.out.String(), "\n") >= 3 }, 5*time.Second, 5*time.Millisecond)
 	cancel()
 	require.Equal(t, fail.Canceled, fail.CodeOf(<-done))
@@ -242,5 +247,33 @@ func TestMatchersOnTheCommandLine(t *testing.T) {
 	}
 	for _, args := range [][]string{{`a="b`}, {"a=~("}, {`a="b"`, `"`}} {
 		require.Equal(t, fail.Usage, fail.CodeOf(newAlertDesk().run(t, append([]string{"alerts", "list"}, args...)...)), args)
+	}
+}
+
+// TestHold: ack --hold renews until --for is over, or the alert has resolved.
+func TestHold(t *testing.T) {
+	for name, resolved := range map[string]bool{"to the end": false, "until it resolves": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				d := newAlertDesk(hostile()...)
+				d.now = func() time.Time { return logsNoon.Add(time.Since(start)) }
+				done := make(chan error, 1)
+				hold := d.command(t, "alerts", "ack", "Slow", "--hold", "--for", "22m", "--yes")
+				go func() { done <- hold(t.Context()) }()
+				time.Sleep(18 * time.Minute)
+				synctest.Wait()
+				require.Equal(t, alerts.Active, d.manager.All()[0].State(d.now()), "it was renewed")
+				if resolved {
+					d.manager.Fire()
+				}
+				time.Sleep(5 * time.Minute)
+				synctest.Wait()
+				require.NoError(t, <-done)
+				require.Len(t, d.manager.All(), 1)
+				require.Equal(t, resolved, strings.Contains(d.err.String(), "have resolved"), d.err)
+				require.False(t, d.manager.All()[0].Ends.After(logsNoon.Add(22*time.Minute)), "never beyond what was asked for")
+			})
+		})
 	}
 }
