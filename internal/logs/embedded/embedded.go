@@ -32,7 +32,6 @@ import (
 
 	"github.com/VictoriaMetrics/VictoriaMetrics/lib/logstorage"
 
-	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/logs"
 )
@@ -251,7 +250,7 @@ func (s *Store) Ingest(ctx context.Context, entries []Entry) (Refused, error) {
 	now := s.o.Now()
 	rows := logstorage.GetLogRows([]string{"service.name"}, nil, nil, nil, "")
 	defer logstorage.PutLogRows(rows)
-	kept := make([]api.LogEntry, 0, len(entries))
+	kept := make([]Entry, 0, len(entries))
 	for i := range entries {
 		e := &entries[i]
 		if why := s.refuse(e, now); why != "" {
@@ -261,7 +260,7 @@ func (s *Store) Ingest(ctx context.Context, entries []Entry) (Refused, error) {
 		e.settle()
 		s.last++
 		rows.MustAdd(logstorage.TenantID{}, e.Time.UnixNano(), e.fields(s.last), nil)
-		kept = append(kept, e.entry(s.last))
+		kept = append(kept, *e)
 		if rows.NeedFlush() {
 			if err := s.add(rows); err != nil {
 				return refused, err

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -105,17 +106,27 @@ func reserved(name string) bool {
 // settle gives every field a name of its own: reserved ones are put aside, and
 // of several with one name the last counts, as most readers of JSON have it.
 func (e *Entry) settle() {
-	at := make(map[string]int, len(e.Fields))
+	var at map[string]int // where there are many; a few are compared with each other
+	if len(e.Fields) > 32 {
+		at = make(map[string]int, len(e.Fields))
+	}
 	kept := e.Fields[:0]
 	for _, f := range e.Fields {
 		if reserved(f.Name) {
 			f.Name = aside + f.Name
 		}
-		if i, twice := at[f.Name]; twice {
+		i, twice := at[f.Name]
+		if at == nil {
+			i = slices.IndexFunc(kept, func(k Field) bool { return k.Name == f.Name })
+			twice = i >= 0
+		}
+		if twice {
 			kept[i] = f
 			continue
 		}
-		at[f.Name] = len(kept)
+		if at != nil {
+			at[f.Name] = len(kept)
+		}
 		kept = append(kept, f)
 	}
 	e.Fields = kept

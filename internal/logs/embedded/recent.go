@@ -1,10 +1,6 @@
 package embedded
 
-import (
-	"sync"
-
-	"github.com/aictl/aictl/internal/api"
-)
+import "sync"
 
 // ring keeps the entries that arrived last, so that tails follow them without
 // asking the engine. It is bounded in bytes; what falls out is found in the
@@ -13,7 +9,7 @@ type ring struct {
 	max int
 
 	mu      sync.Mutex
-	entries []numbered // in order of arrival
+	entries []arrived // in order of arrival, without holes
 	bytes   int
 	last    uint64        // the last number that arrived, whether kept or not
 	changed chan struct{} // closed and replaced when something arrives
@@ -29,8 +25,16 @@ func (r *ring) skip(n uint64) {
 	r.entries, r.bytes, r.last = nil, 0, n
 }
 
-// add takes entries whose numbers end with last, without holes.
-func (r *ring) add(list []api.LogEntry, last uint64) {
+// arrived is an entry as it was taken. What a search would show of it is made
+// when a tail asks: most of the time nobody does.
+type arrived struct {
+	Entry
+	n uint64
+}
+
+// add takes entries whose numbers end with last, without holes. They are the
+// ring's from then on.
+func (r *ring) add(list []Entry, last uint64) {
 	if len(list) == 0 {
 		return
 	}
@@ -39,19 +43,19 @@ func (r *ring) add(list []api.LogEntry, last uint64) {
 	n := last - uint64(len(list))
 	for i := range list {
 		n++
-		r.entries = append(r.entries, numbered{list[i], n})
+		r.entries = append(r.entries, arrived{list[i], n})
 		r.bytes += sizeOf(&list[i])
 	}
 	drop := 0
 	for ; r.bytes > r.max && drop < len(r.entries); drop++ {
-		r.bytes -= sizeOf(&r.entries[drop].LogEntry)
+		r.bytes -= sizeOf(&r.entries[drop].Entry)
 	}
 	if drop > 0 {
 		// The front is given back when it is as long as what stays.
 		clear(r.entries[:drop])
 		r.entries = r.entries[drop:]
 		if cap(r.entries) > 2*len(r.entries)+1024 {
-			r.entries = append(make([]numbered, 0, len(r.entries)+len(r.entries)/2), r.entries...)
+			r.entries = append(make([]arrived, 0, len(r.entries)+len(r.entries)/2), r.entries...)
 		}
 	}
 	r.last = last
@@ -60,13 +64,25 @@ func (r *ring) add(list []api.LogEntry, last uint64) {
 }
 
 // sizeOf is about what an entry holds, in bytes.
-func sizeOf(e *api.LogEntry) int {
-	return 200 + len(e.Message) + len(e.Fields) + len(e.Service) + len(e.Trace)
+func sizeOf(e *Entry) int {
+	n := 200 + len(e.Message) + len(e.Service) + len(e.Trace)
+	for i := range e.Fields {
+		n += 48 + len(e.Fields[i].Name) + len(e.Fields[i].Value)
+	}
+	return n
 }
 
 // after gives at most limit entries after n, the last number there is, and
 // whether the entries begin right after n: if not, the engine has them.
 func (r *ring) after(n uint64, limit int) (list []numbered, last uint64, whole bool) {
+	found, last, whole := r.slice(n, limit)
+	for i := range found { // not under the lock: it would hold up who writes
+		list = append(list, numbered{found[i].entry(found[i].n), found[i].n})
+	}
+	return list, last, whole
+}
+
+func (r *ring) slice(n uint64, limit int) (list []arrived, last uint64, whole bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if n >= r.last {
@@ -76,8 +92,7 @@ func (r *ring) after(n uint64, limit int) (list []numbered, last uint64, whole b
 		return nil, r.last, false
 	}
 	from := int(n + 1 - r.entries[0].n)
-	to := min(from+limit, len(r.entries))
-	return append([]numbered(nil), r.entries[from:to]...), r.last, true
+	return append(list, r.entries[from:min(from+limit, len(r.entries))]...), r.last, true
 }
 
 // wait gives a channel that is closed when something after n is there.
