@@ -546,6 +546,7 @@ func TestMeasured(t *testing.T) {
 		{"((a > 1) and (b > 2)) or (c > 3)", "a", 1, true},
 		{"x AND y", "x", 0, false},
 		{")(", ")(", 0, false},
+		{"x > 1e999", "x", 0, false},
 		{"(((", "(((", 0, false},
 		{"", "", 0, false},
 	} {
@@ -682,4 +683,24 @@ func TestSelect(t *testing.T) {
 	require.Equal(t, []string{"C"}, names(api.AlertFilter{State: "all", Matchers: "fp-C"}))
 	require.Equal(t, []string{"C", "Q"}, names(api.AlertFilter{State: "all", Severity: "critical"}))
 	require.Equal(t, []string{"W"}, names(api.AlertFilter{State: "firing", Matchers: "service=~ch.+"}))
+}
+
+// FuzzMeasured: whatever a rule's expression is, its measure is a part of it.
+func FuzzMeasured(f *testing.F) {
+	for _, s := range []string{"a > 1", "((a) and b) > 2", `x{a="\"`, ")", "a >", "((((", "a or or", "`"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		measure, limit, known := Measured(s)
+		if !strings.Contains(s, measure) || !known && limit != 0 {
+			t.Fatalf("%q measures %q, limit %g (%t)", s, measure, limit, known)
+		}
+	})
+}
+
+func TestMeasuredOfHostileExpressions(t *testing.T) {
+	start := time.Now()
+	Measured(strings.Repeat("(", 5_000) + "a > 1" + strings.Repeat(")", 5_000))
+	Measured(strings.Repeat("a and ", 100_000) + "b")
+	require.Less(t, time.Since(start), 3*time.Second)
 }

@@ -36,7 +36,10 @@ func Measured(expr string) (measure string, limit float64, known bool) {
 		right = strings.TrimSpace(after)
 	}
 	limit, err := strconv.ParseFloat(right, 64)
-	return strings.TrimSpace(expr[:i]), limit, err == nil
+	if err != nil {
+		return strings.TrimSpace(expr[:i]), 0, false
+	}
+	return strings.TrimSpace(expr[:i]), limit, true
 }
 
 // cutWord takes a keyword in any case off the front, where it stands alone.

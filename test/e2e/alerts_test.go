@@ -295,8 +295,13 @@ func TestAlertsOfAPair(t *testing.T) {
 	t.Run("both are dead", func(t *testing.T) {
 		pair[1].Kill()
 		for _, args := range [][]string{
-			{"alerts", "list"}, {"alerts", "silences"}, {"alerts", "ack", "Slow", "--yes"}, {"alerts", "silence", "Idle", "--duration", "1h", "--yes"},
-			{"alerts", "preview", "Idle"}, {"alerts", "show", "Idle"}, {"alerts", "unsilence", "x", "--yes"},
+			{"alerts", "list"},
+			{"alerts", "silences"},
+			{"alerts", "ack", "Slow", "--yes"},
+			{"alerts", "silence", "Idle", "--duration", "1h", "--yes"},
+			{"alerts", "preview", "Idle"},
+			{"alerts", "show", "Idle"},
+			{"alerts", "unsilence", "x", "--yes"},
 		} {
 			start := time.Now()
 			_, errOut, exit := p.run(t, append(args, "--timeout", "5s")...)
