@@ -160,6 +160,7 @@ func TestAlertsOfAPair(t *testing.T) {
 		got := list(t, "--state", "all")
 		require.Len(t, got, len(all))
 		require.Equal(t, amtoolAlerts(t, one), sorted(got))
+		require.Equal(t, []string{"Slow", "Slow", "Errors"}, []string{got[0].Name, got[1].Name, got[2].Name}, "the worst first")
 		text := p.must(t, "alerts", "list")
 		require.NotContains(t, text, "\x1b")
 		require.Contains(t, text, "about Disk^[[2J")
@@ -216,7 +217,10 @@ func TestAlertsOfAPair(t *testing.T) {
 	})
 
 	t.Run("an alert is taken over", func(t *testing.T) {
-		p.must(t, "alerts", "ack", "Errors", "--comment", "looking", "--for", "30m", "--yes")
+		_, said, exit := p.run(t, "alerts", "ack", "Errors", "--comment", "looking", "--for", "30m", "--yes")
+		require.Zero(t, exit, said)
+		require.Contains(t, said, "Nobody renews it")
+		require.Contains(t, p.must(t, "alerts", "list", "Errors", "--state", "all"), "ack by ")
 		for _, url := range []string{one, two} {
 			testbed.Eventually(t, 20*time.Second, "the acknowledgement on "+url, func(context.Context) error {
 				if got := amtoolAlerts(t, url, "--silenced"); !equal(got, []string{"Errors"}) {
@@ -286,6 +290,8 @@ func TestAlertsOfAPair(t *testing.T) {
 		require.Equal(t, fail.Partial.Exit(), exit, errOut)
 		require.Len(t, decoded[[]api.Alert](t, out), len(all))
 		require.Contains(t, errOut, strings.TrimPrefix(strings.TrimSuffix(one, "/am"), "http://"))
+		_, errOut, exit = p.run(t, "doctor")
+		require.Equal(t, fail.Partial.Exit(), exit, errOut)
 		s := decoded[api.Silence](t, p.must(t, "alerts", "silence", "Disk", "--duration", "5m", "--yes", "-o", "json"))
 		require.Contains(t, amtoolAlerts(t, two, "--silenced"), "Disk", "the living one has taken it")
 		_, errOut, exit = p.run(t, "alerts", "unsilence", s.ID, "--yes")
@@ -307,6 +313,7 @@ func TestAlertsOfAPair(t *testing.T) {
 			_, errOut, exit := p.run(t, append(args, "--timeout", "5s")...)
 			require.Equal(t, fail.Unavailable.Exit(), exit, "%v: %s", args, errOut)
 			require.Contains(t, errOut, "nobody listens")
+			require.Contains(t, errOut, "next: ")
 			require.Less(t, time.Since(start), 7*time.Second)
 		}
 	})
