@@ -50,6 +50,7 @@ func NewRoot(f *factory.Factory) *cobra.Command {
 			tune(f, cmd)
 		}
 	}
+	addServicesLogs(root, f, runs[api.LogsSearch.ID], polish.Flags[api.LogsSearch.ID])
 	root.AddCommand(
 		newUp(f), newDown(f), newStatus(f), newDoctor(f),
 		newContext(f), newConfig(f), newLogin(f), newLogout(f),

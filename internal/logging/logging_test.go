@@ -130,3 +130,17 @@ func BenchmarkLine(b *testing.B) {
 		log.LogAttrs(context.Background(), slog.LevelInfo, "GET /", slog.String("http.request.method", "GET"), slog.Int("http.response.status_code", 200))
 	}
 }
+
+// A record about another service says so once.
+func TestARecordMayBeAboutAnotherService(t *testing.T) {
+	var b bytes.Buffer
+	l, err := New(&b, Options{Service: "aictl-server"})
+	require.NoError(t, err)
+	l.Info("call", slog.String("service.name", "chat"))
+	l.Info("own")
+	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
+	require.Len(t, lines, 2)
+	require.Equal(t, 1, strings.Count(lines[0], "service.name"), lines[0])
+	require.Contains(t, lines[0], `"service.name":"chat"`)
+	require.Contains(t, lines[1], `"service.name":"aictl-server"`)
+}

@@ -90,7 +90,6 @@ func (c *call) log(err error, code fail.Code, status int, took int64, revision, 
 		slog.Int("http.request.body.bytes", len(c.in.Input)),
 		slog.Int("aictl.tries", len(c.tried)),
 		slog.String("user.name", c.subject),
-		slog.String("service.name", c.in.Service),
 		slog.String("url.path", "/"+c.in.Service+"/"+c.in.Operation),
 	)
 	if id := c.traceID(); id != "" {
