@@ -35,7 +35,7 @@ up: build ## Build, start the platform in the background, wait until it is ready
 	@printf '\nTry next:\n'
 	@printf '  ./$(BIN)/aictl chat "what is running?"\n'
 	@printf '  ./$(BIN)/aictl predict forecast --horizon 12 < docs/examples/series.csv\n'
-	@printf '  ./$(BIN)/aictl services list\n'
+	@printf '  ./$(BIN)/aictl logs -f\n  ./$(BIN)/aictl alerts list\n'
 	@printf '  make down\n'
 
 down: build ## Stop the platform; its data stays

@@ -92,7 +92,7 @@ func runUp(ctx context.Context, f *factory.Factory, o *upOptions) error {
 		f.Say("Ready at %s (pid %d). Ctrl-C stops it.", ready.URL, ready.PID)
 		return wait()
 	}
-	f.Say("Ready at %s (pid %d). Try:\n  aictl chat \"what is running?\"\n  aictl services list\n  aictl down", ready.URL, ready.PID)
+	f.Say("Ready at %s (pid %d). Try:\n  aictl chat \"what is running?\"\n  aictl logs -f\n  aictl alerts list\n  aictl down", ready.URL, ready.PID)
 	return showStatus(ctx, f, dir)
 }
 
