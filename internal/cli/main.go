@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -55,23 +56,33 @@ func Main(args []string, io *term.IO, env func(string) string, v factory.Version
 	return report(f, root, err)
 }
 
-// interruptible cancels on the first Ctrl-C or SIGTERM; the second one kills.
+// settle is how long a second signal counts as an echo of the first: timeout(1)
+// and process managers signal both the process and its group, microseconds apart.
+const settle = 300 * time.Millisecond
+
+// interruptible cancels on the first Ctrl-C or SIGTERM; a second one that is no
+// echo of it kills.
 func interruptible(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	done := make(chan struct{})
+	over, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		select {
 		case <-signals:
-			signal.Stop(signals) // the next one has its default effect
 			cancel()
-		case <-ctx.Done():
+			select {
+			case <-time.After(settle):
+			case <-over:
+			}
+			signal.Stop(signals) // the next one has its default effect
+		case <-over:
 		}
 	}()
 	return ctx, func() {
 		signal.Stop(signals)
+		close(over)
 		cancel()
 		<-done
 	}

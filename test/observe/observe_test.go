@@ -26,14 +26,14 @@ import (
 func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){}) }
 
 func TestStories(t *testing.T) {
-	start := time.Now()
 	p := testbed.Up(t)
+	start := time.Now()
 	bin := filepath.Join(p.Workspace, "bin")
 	ready := func() bool {
 		return strings.Contains(fetch(t, p, http.MethodGet, "/prometheus/api/v1/query?query=up", ""), `"1"`)
 	}
-	require.Eventually(t, ready, 20*time.Second, 50*time.Millisecond)
-	t.Logf("from nothing to the first scrape in %s, the build included", time.Since(start).Round(time.Millisecond))
+	require.Eventually(t, ready, 20*time.Second, 20*time.Millisecond)
+	t.Logf("from aictl up to the first scrape in %s", time.Since(start).Round(time.Millisecond))
 
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -46,6 +46,7 @@ func TestStories(t *testing.T) {
 			}
 			env.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 			env.Setenv("URL", p.URL)
+			env.Setenv("ESC", "\x1b")
 			env.Setenv("REPO", testbed.Root(t))
 			env.Setenv("LC_ALL", "C.UTF-8")
 			return nil
