@@ -43,8 +43,9 @@ type Cluster interface {
 	// given, else fail.Conflict; dry runs it on the engine without effect
 	// (admission and quota included). It returns the new picture.
 	Change(ctx context.Context, r Ref, c Change) (*Snapshot, error)
-	// Logs gives the lines of all replicas, each replica's in its own order,
-	// the source of each named; with Follow also of replicas that come later,
+	// Logs gives the lines of all replicas, each replica's in its own order.
+	// An entry's Service is the workload and its Source "REPLICA/CONTAINER";
+	// its ID is stable over a second reading. With Follow also of replicas that come later,
 	// until ctx ends. What could not be read is a gap or a notice, never
 	// silence.
 	Logs(ctx context.Context, r Ref, o LogOptions) iter.Seq2[api.LogEvent, error]
@@ -73,7 +74,10 @@ type Filter struct {
 // Snapshot is a workload at one moment.
 type Snapshot struct {
 	Workload api.Workload `json:"workload"`
-	// Version is the engine's token of optimistic concurrency.
+	// Version is the token of optimistic concurrency. It changes with whatever
+	// was asked for (template, scale, pause, canary) and never with status
+	// alone: a plan must not be stale because a container crashed once more.
+	// On Kubernetes it is made of the object's UID and generation.
 	Version string `json:"version"`
 	// Generation is what was asked for last, Observed what the engine has seen.
 	Generation int64 `json:"generation"`
@@ -87,8 +91,12 @@ type Snapshot struct {
 	// Replicas are the pods or processes, those of the newest revision first.
 	Replicas []Replica `json:"replicas,omitempty"`
 	// Events are the warnings about the workload and what it owns, the newest
-	// last, of the last hour at most.
+	// last, of the last hour at most; and of the normal ones those that tell
+	// how long to wait: Killing, TriggeredScaleUp, NotTriggerScaleUp,
+	// Nominated.
 	Events []Event `json:"events,omitempty"`
+	// Canary is the canary that goes on, if one does.
+	Canary *CanaryState `json:"canary,omitempty"`
 	// Taken is the engine's time of the picture where it is known.
 	Taken time.Time `json:"taken"`
 	// Raw is the object as the engine has it (JSON), without managed fields
@@ -120,7 +128,18 @@ type Container struct {
 	Limits  map[string]string `json:"limits,omitempty"`
 	// Probes by name (startup, readiness, liveness), each in one line of text.
 	Probes map[string]string `json:"probes,omitempty"`
-	Mounts []string          `json:"mounts,omitempty"` // "PATH from VOLUME"
+	// Timing has the numbers of the same probes: how long a container may fail
+	// them before it counts. Absent is the engine's default.
+	Timing map[string]ProbeTiming `json:"timing,omitempty"`
+	Mounts []string               `json:"mounts,omitempty"` // "PATH from VOLUME"
+}
+
+// ProbeTiming is when a probe begins, how often it asks, and how many failures
+// in a row it takes. Durations are nanoseconds in JSON.
+type ProbeTiming struct {
+	Delay    time.Duration `json:"delay,omitempty"`
+	Period   time.Duration `json:"period,omitempty"`
+	Failures int           `json:"failures,omitempty"`
 }
 
 // EnvVar is the name of a variable and where its value comes from:
@@ -189,13 +208,17 @@ type Termination struct {
 	At      time.Time `json:"at,omitzero"`
 }
 
-// Event is a warning of the engine.
+// Event is what the engine says happened.
 type Event struct {
-	Time    time.Time `json:"time"`
-	Object  string    `json:"object"` // "pod/web-1"
-	Reason  string    `json:"reason"`
-	Message string    `json:"message"`
-	Count   int       `json:"count"`
+	Time  time.Time `json:"time"`           // last
+	First time.Time `json:"first,omitzero"` // first; Time where absent
+	// Object is the kind in lower case and the name: "pod/web-1".
+	Object string `json:"object"`
+	// Container is the one that the event is about, where it is about one.
+	Container string `json:"container,omitempty"`
+	Reason    string `json:"reason"`
+	Message   string `json:"message"`
+	Count     int    `json:"count"`
 }
 
 // Revision is one entry of a workload's history.
@@ -230,12 +253,12 @@ type Fingerprint struct {
 
 // Scaler changes the number of replicas by load.
 type Scaler struct {
-	Name     string    `json:"name"`
+	Name    string    `json:"name"`
 	Min     int       `json:"min"`
 	Max     int       `json:"max"`
-	Current  int       `json:"current"`
-	Wanted   int       `json:"wanted"`
-	Changed  time.Time `json:"changed,omitzero"`
+	Current int       `json:"current"`
+	Wanted  int       `json:"wanted"`
+	Changed time.Time `json:"changed,omitzero"`
 }
 
 // Budget bounds voluntary disruptions.
@@ -262,8 +285,11 @@ type Change struct {
 	// Undo names the revision to go back to.
 	Undo   string
 	Pause  *bool             // false resumes
-	Images map[string]string // container → image
+	Images map[string]string // container → image; "" is the only container
 	Canary *Canary
+	// Delete removes the workload and its replicas; the picture returned is
+	// the last one.
+	Delete bool
 }
 
 // Canary sends a share of the calls to a revision. The runtime does it
@@ -275,10 +301,20 @@ type Canary struct {
 	Promote, Abort bool
 }
 
+// CanaryState is how a canary stands.
+type CanaryState struct {
+	Revision string    `json:"revision"`
+	Weight   int       `json:"weight"` // percent of the calls
+	Since    time.Time `json:"since,omitzero"`
+	// Message says what is compared, in one line.
+	Message string `json:"message,omitempty"`
+}
+
 // LogOptions choose the lines of a workload.
 type LogOptions struct {
 	Follow, Previous bool
 	Container        string
+	Replica          string // only this one's
 	Since            time.Time
 	Tail             int // lines of each replica; 0 is all
 }
