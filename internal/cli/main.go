@@ -35,7 +35,7 @@ func Main(args []string, io *term.IO, env func(string) string, v factory.Version
 	ctx, stop := interruptible(context.Background())
 	defer stop()
 	root := NewRoot(f)
-	if filepath.Base(args[0]) == "kubectl-aictl" {
+	if filepath.Base(args[0]) == factory.PluginName {
 		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl aictl"}
 	}
 	if code, ran := runPlugin(ctx, f, root, args[1:]); ran {

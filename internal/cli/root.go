@@ -104,6 +104,9 @@ func globalFlags(root *cobra.Command, f *factory.Factory) {
 	p.BoolVarP(&g.Quiet, "quiet", "q", false, "no messages on stderr but errors")
 	p.BoolVarP(&g.Verbose, "verbose", "v", false, "show HTTP requests (without credentials) on stderr")
 	p.BoolVar(&g.NoColor, "no-color", false, "no colour")
+	p.StringVar(&g.Kubeconfig, "kubeconfig", "", "reach the cluster of this kubeconfig directly; --context then names its contexts")
+	p.StringVar(&g.As, "as", "", "impersonate this user on a cluster that is reached directly")
+	p.StringSliceVar(&g.AsGroups, "as-group", nil, "impersonate this group; repeatable")
 	fixed := func(values ...string) completion {
 		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return values, cobra.ShellCompDirectiveNoFileComp
@@ -123,6 +126,7 @@ func globalFlags(root *cobra.Command, f *factory.Factory) {
 		},
 		"server": cobra.NoFileCompletions, "namespace": cobra.NoFileCompletions, "jq": cobra.NoFileCompletions,
 		"timeout": cobra.NoFileCompletions, "reason": cobra.NoFileCompletions,
+		"as": cobra.NoFileCompletions, "as-group": cobra.NoFileCompletions,
 	} {
 		_ = root.RegisterFlagCompletionFunc(name, c) // fails on a duplicate only
 	}

@@ -25,6 +25,14 @@ type Backends struct {
 type Kubernetes struct {
 	Kubeconfig string `yaml:"kubeconfig,omitempty" json:"kubeconfig,omitempty"`
 	Context    string `yaml:"context,omitempty" json:"context,omitempty"`
+	// Discover finds the backends that are not named here by their Services,
+	// and reaches them through the API server's proxy.
+	Discover bool `yaml:"discover,omitempty" json:"discover,omitempty"`
+	// Namespace is where to look first; empty is the kubeconfig's.
+	Namespace string `yaml:"-" json:"-"`
+	// As and AsGroups are whom to impersonate.
+	As       string   `yaml:"-" json:"-"`
+	AsGroups []string `yaml:"-" json:"-"`
 }
 
 // Endpoint is a system behind a URL. Credentials are in files, not here: the
@@ -104,7 +112,7 @@ func (b *Backends) validate(in func(key string, err error) error) error {
 var endpointKeys = []string{"url", "username", "password_file", "token_file", "ca_file", "cert_file", "key_file"}
 
 func backendKeys() []string {
-	out := []string{"backends.kubernetes.kubeconfig", "backends.kubernetes.context"}
+	out := []string{"backends.kubernetes.kubeconfig", "backends.kubernetes.context", "backends.kubernetes.discover"}
 	for _, system := range []string{"prometheus", "alertmanager", "elasticsearch", "grafana"} {
 		for _, key := range endpointKeys {
 			out = append(out, "backends."+system+"."+key)
@@ -124,8 +132,12 @@ func (b *Backends) with(path, value string) (fresh *Backends, known bool) {
 		if fresh.Kubernetes == nil {
 			fresh.Kubernetes = &Kubernetes{}
 		}
-		known = set(map[string]*string{"kubeconfig": &fresh.Kubernetes.Kubeconfig, "context": &fresh.Kubernetes.Context}, key, value)
-		if *fresh.Kubernetes == (Kubernetes{}) {
+		if known = key == "discover"; known {
+			fresh.Kubernetes.Discover, _ = parseBool(value) // checked by set; empty is off
+		} else {
+			known = set(map[string]*string{"kubeconfig": &fresh.Kubernetes.Kubeconfig, "context": &fresh.Kubernetes.Context}, key, value)
+		}
+		if reflect.ValueOf(*fresh.Kubernetes).IsZero() {
 			fresh.Kubernetes = nil
 		}
 	case "prometheus":

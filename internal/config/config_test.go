@@ -318,7 +318,7 @@ func TestKeysAreSettable(t *testing.T) {
 		switch k {
 		case "timeout":
 			value = "5s"
-		case "read_only":
+		case "read_only", "backends.kubernetes.discover":
 			value = "true"
 		}
 		pairs := [][2]string{{k, value}}

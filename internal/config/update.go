@@ -158,6 +158,11 @@ func (c *Context) set(key, value string) error {
 		return fail.New(fail.Refused, "a token on the command line stays in the shell's history").Hint("aictl login --context %s", c.Name)
 	default:
 		if path, ok := strings.CutPrefix(key, "backends."); ok {
+			if path == "kubernetes.discover" && value != "" {
+				if _, err := parseBool(value); err != nil {
+					return err
+				}
+			}
 			fresh, known := c.Backends.with(path, value)
 			if !known {
 				return c.unknownKey(key, value)

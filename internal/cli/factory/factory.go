@@ -46,6 +46,10 @@ type Flags struct {
 	Quiet     bool
 	Verbose   bool
 	NoColor   bool
+	// Kubeconfig, As and AsGroups are of clusters that are reached directly.
+	Kubeconfig string
+	As         string
+	AsGroups   []string
 	// Set has the names of the flags that were on the command line.
 	Set map[string]bool
 }

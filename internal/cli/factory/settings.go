@@ -90,11 +90,14 @@ func (f *Factory) Settings() (*Settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	var patterns []string
+	var patterns, ours []string
 	if f.Flags.Set["context"] {
 		patterns = f.Flags.Contexts
 	}
-	all, err := c.ResolveAll(f.flags(), patterns)
+	if !f.kubectl() {
+		ours = patterns
+	}
+	all, err := c.ResolveAll(f.flags(), ours)
 	if err != nil {
 		return nil, err
 	}
@@ -107,12 +110,22 @@ func (f *Factory) Settings() (*Settings, error) {
 	if first.Timeout.Origin != config.Default {
 		s.Timeout = first.Timeout.Value
 	}
+	if f.kubectl() {
+		if s.Targets, err = f.clusters(c, first, patterns); err != nil {
+			return nil, err
+		}
+		f.settings = s
+		return s, nil
+	}
 	for _, one := range all {
 		s.Targets = append(s.Targets, Target{
 			Name: one.Context.Value, Server: one.Server.Value, Token: one.Token.Value.Reveal(),
 			Namespace: one.Namespace.Value, Protection: one.Protection.Value, ReadOnly: one.ReadOnly.Value,
 			Withheld: one.TokenWithheld, Backends: one.Backends,
 		})
+	}
+	if err := f.impersonate(s.Targets); err != nil {
+		return nil, err
 	}
 	f.settings = s
 	return s, nil
