@@ -240,6 +240,8 @@ func (p *Platform) rate(ctx context.Context, subject, service, _ string) error {
 func (p *Platform) bind() {
 	p.registry = op.NewRegistry(op.Policy{
 		Authorize: p.mayRun,
+		ReadOnly:  func() bool { return p.config.Load().ReadOnly },
+		Protected: func(context.Context, op.Plan) bool { return p.config.Load().Protection == serverconfig.Prod },
 		Begin:     p.audit.Begin,
 		MaxBody:   int64(p.o.Config.Limits.BodyBytes),
 	})

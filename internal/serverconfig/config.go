@@ -44,6 +44,11 @@ type Config struct {
 	Chat           Chat      `yaml:"chat"`
 	Stack          Stack     `yaml:"stack"`
 	Backends       Backends  `yaml:"backends"`
+	// Protection "prod" asks of every change the typed name of its object and a
+	// reason, whoever asks and with whatever client. Default: empty.
+	Protection string `yaml:"protection" reload:"true" help:"prod: every change needs the object's typed name and a reason"`
+	// ReadOnly refuses every change of state. Default false.
+	ReadOnly bool `yaml:"read_only" reload:"true" help:"refuse every change"`
 	// SLOs are the objectives whose error budgets are watched. Default: one of
 	// availability and one of latency for every service.
 	SLOs []SLO `yaml:"slos" reload:"true"`

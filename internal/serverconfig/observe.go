@@ -28,7 +28,26 @@ type Backends struct {
 	Prometheus    Endpoint       `yaml:"prometheus"`
 	Alertmanagers []Alertmanager `yaml:"alertmanagers"`
 	Elasticsearch Elasticsearch  `yaml:"elasticsearch"`
+	Kubernetes    Kubernetes     `yaml:"kubernetes"`
 }
+
+// Kubernetes is the cluster whose deployments and secrets the platform
+// operates, and where it puts services of the runtime kubernetes. The caller is
+// impersonated (by user and the groups aictl:ROLE), so that nobody may do there
+// through the platform what they may not do themselves: the platform's own
+// account needs the permission to impersonate and no more.
+type Kubernetes struct {
+	// Kubeconfig is the file; Context is one of it, by default the current.
+	Kubeconfig string `yaml:"kubeconfig" help:"kubeconfig of the cluster to operate"`
+	Context    string `yaml:"context" help:"context of the kubeconfig"`
+	// InCluster uses the account of the pod that the server runs in.
+	InCluster bool `yaml:"in_cluster" help:"operate the cluster that the server runs in"`
+	// Namespace is where services are put and looked for by default.
+	Namespace string `yaml:"namespace" help:"default namespace in the cluster"`
+}
+
+// Configured says whether there is a cluster.
+func (k Kubernetes) Configured() bool { return k.Kubeconfig != "" || k.InCluster }
 
 // Endpoint is a system behind a URL. Credentials are in files.
 type Endpoint struct {

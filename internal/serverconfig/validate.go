@@ -13,6 +13,9 @@ import (
 	"github.com/aictl/aictl/internal/fail"
 )
 
+// Prod is the value of protection that guards every change.
+const Prod = "prod"
+
 // Validate checks what can be checked without opening anything. The error has
 // the code Usage and wraps Issues.
 func (c *Config) Validate() error {
@@ -55,6 +58,9 @@ func (c *Config) issues() []Issue {
 	c.Stack.check(k)
 	c.Backends.check(k)
 	checkSLOs(k, c.SLOs)
+	k.that(c.Protection == "" || c.Protection == Prod, "protection", "%q is neither empty nor %q", c.Protection, Prod)
+	k.that(c.Backends.Kubernetes.Kubeconfig == "" || !c.Backends.Kubernetes.InCluster, "backends.kubernetes", "is either kubeconfig or in_cluster")
+	k.that(c.Backends.Kubernetes.Context == "" || c.Backends.Kubernetes.Kubeconfig != "", "backends.kubernetes.context", "is one of a kubeconfig, and there is none")
 	k.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	k.oneOf("log.format", c.Log.Format, "ecs", "text")
 	k.that(c.Log.FileBytes >= 4096, "log.file_bytes", "must be 4KiB or more")
