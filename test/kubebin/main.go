@@ -55,6 +55,9 @@ func main() {
 
 // runKwok is the main function of kwok's own command.
 func runKwok() int {
+	// The components' packages have registered a --version of their own kind,
+	// which is none of kwok's.
+	pflag.CommandLine = pflag.NewFlagSet(os.Args[0], pflag.ContinueOnError)
 	flags := pflag.NewFlagSet("global", pflag.ContinueOnError)
 	flags.ParseErrorsAllowlist.UnknownFlags = true
 	flags.Usage = func() {}
