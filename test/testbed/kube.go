@@ -43,6 +43,7 @@ type Cluster struct {
 
 	bin        string
 	namespaces atomic.Int64
+	lazily
 }
 
 // The tokens of the identities are those of a cluster that dies with the test.
