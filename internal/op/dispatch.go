@@ -133,7 +133,7 @@ func applyPlanned[In, Out any](r *Registry, c *call[In], p Planned[Out]) (out Ou
 	}
 	s := &Spec{ID: p.Plan.Operation, Effect: p.Plan.Effect}
 	err = audited(r, c, s, p.Plan, func(ctx context.Context) error {
-		out, err = p.Apply(ctx)
+		out, err = p.Apply(WithReason(ctx, header(c.req, headerReason)))
 		return err
 	})
 	return out, err

@@ -21,10 +21,11 @@ type Grant struct {
 	Namespace string `json:"namespace"`
 }
 
-// The only values that travel in a context: identity and request id (and the
-// logger, see internal/logging).
+// The only values that travel in a context: identity, reason and request id
+// (and the logger, see internal/logging).
 type (
 	identityKey  struct{}
+	reasonKey    struct{}
 	requestIDKey struct{}
 )
 
@@ -37,6 +38,18 @@ func WithIdentity(ctx context.Context, id Identity) context.Context {
 func IdentityFrom(ctx context.Context) (Identity, bool) {
 	id, ok := ctx.Value(identityKey{}).(Identity)
 	return id, ok
+}
+
+// WithReason returns a context that carries why a change is made.
+func WithReason(ctx context.Context, reason string) context.Context {
+	return context.WithValue(ctx, reasonKey{}, reason)
+}
+
+// Reason gives the reason of the change that is applied, or the empty string.
+// It is there for Planned.Apply alone: a plan is asked for before the reason is.
+func Reason(ctx context.Context) string {
+	reason, _ := ctx.Value(reasonKey{}).(string)
+	return reason
 }
 
 // WithRequestID returns a context that carries the request's id.

@@ -46,6 +46,7 @@ var (
 type world struct {
 	value    string
 	records  []Record
+	reason   string
 	outcomes []error
 	readOnly bool
 	failIn   bool
@@ -100,8 +101,8 @@ func (w *world) registry() *Registry {
 	BindChange(r, set, func(_ context.Context, in setIn) (Planned[findOut], error) {
 		return Planned[findOut]{
 			Plan: Plan{Target: in.Name, Summary: "set " + in.Name, Steps: []Step{{"update", in.Name, "was " + w.value}}},
-			Apply: func(context.Context) (findOut, error) {
-				w.value = in.Value
+			Apply: func(ctx context.Context) (findOut, error) {
+				w.value, w.reason = in.Value, Reason(ctx)
 				return findOut{Name: in.Name}, nil
 			},
 		}, nil
@@ -237,6 +238,7 @@ func TestChange(t *testing.T) {
 		require.Equal(t, "hunter2", w.value)
 		require.Len(t, w.records, 1)
 		require.Equal(t, "naïve\nreason", w.records[0].Reason)
+		require.Equal(t, "naïve\nreason", w.reason, "the change itself learns why")
 		require.Equal(t, "r-1", w.records[0].RequestID)
 		require.NotContains(t, string(w.records[0].Input), "hunter2")
 		require.Equal(t, []error{nil}, w.outcomes)
