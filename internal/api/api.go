@@ -25,6 +25,7 @@ func All() []op.Declaration {
 		TokensList, TokensCreate, TokensRevoke,
 		AuthWhoami, AuthLogout,
 		AlertsList, AlertsShow, AlertsWatch, AlertsAck, AlertsSilence, AlertsUnsilence, AlertsSilences, AlertsHistory, AlertsRules, AlertsPreview,
+		DeployList, DeployShow, DeployWatch, DeployHistory, DeployCompare, DeployScale, DeployRestart, DeployUndo, DeployPause, DeployResume, DeployImages, DeployShare, DeployApply, DeployDelete,
 		PlatformStatus, BackendsCheck,
 	}
 }

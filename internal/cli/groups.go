@@ -14,6 +14,7 @@ var groupSummaries = map[string]string{
 	"predict":   "Forecast series and find anomalies",
 	"logs":      "Search and follow logs",
 	"alerts":    "See, take over and silence alerts",
+	"deploy":    "See, follow and change what is deployed",
 	"metrics":   "Query and plot metrics with PromQL",
 	"providers": "See and test the model providers behind chat",
 	"audit":     "Read and verify the record of what was done",

@@ -71,6 +71,7 @@ func order(root *cobra.Command) {
 		{"start", "Start here:", []string{"up", "down", "status", "doctor"}},
 		{"ai", "AI services:", []string{"chat", "predict", "services", "invoke", "providers", "sessions"}},
 		{"observe", "Observe:", []string{"logs", "metrics", "alerts"}},
+		{"operate", "Operate:", []string{"deploy"}},
 		{"admin", "Administration:", []string{"accounts", "tokens", "audit", "whoami", "login", "logout"}},
 		{"tool", "The tool itself:", []string{"context", "config", "completion", "plugin", "commands", "schema", "version", "help"}},
 	}

@@ -172,3 +172,34 @@ func Images(t Template) []string {
 	}
 	return out
 }
+
+// Manifest is a service to bring in, as plugin.yaml describes it.
+type Manifest struct {
+	Body []byte
+	// Origin is the folder that its command is relative to.
+	Origin    string
+	Namespace string
+	// To is the engine; empty is what the manifest says.
+	To string
+	// Version is what a plan was made from; empty takes what is there.
+	Version string
+	// Dry says what would happen, and does nothing.
+	Dry          bool
+	Cause, Actor string
+}
+
+// Applied is what a manifest led to, or would.
+type Applied struct {
+	Workload api.Workload
+	// Version, Generation and Template are those of the workload: of the one
+	// that is there where the application was dry (an empty version where there
+	// is none), of the changed one otherwise.
+	Version    string
+	Generation int64
+	Template   Template
+	// Steps are what is done, one object each.
+	Steps []ApplyStep
+}
+
+// ApplyStep is one action of applying a manifest.
+type ApplyStep struct{ Action, Object, Detail string }

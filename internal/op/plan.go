@@ -20,6 +20,9 @@ type Plan struct {
 	Effect Effect `json:"effect"`
 	// Steps are what will be done, in order. None means nothing to do.
 	Steps []Step `json:"steps"`
+	// Notes are what else is worth knowing before it is confirmed. They may
+	// change while the plan is read, and take no part in the digest.
+	Notes []string `json:"notes,omitempty"`
 	// Digest identifies this plan; applying with it refuses a plan that would
 	// be different now.
 	Digest string `json:"digest"`
@@ -49,7 +52,9 @@ func (p *Plan) seal(s *Spec, input []byte) error {
 	if p.Steps == nil {
 		p.Steps = []Step{}
 	}
-	body, err := json.Marshal(p)
+	sealed := *p
+	sealed.Notes = nil
+	body, err := json.Marshal(sealed)
 	if err != nil {
 		return err
 	}

@@ -183,7 +183,7 @@ func (f *Factory) change(ctx context.Context, d op.UntypedChange, in any) error 
 		return err
 	}
 	if !applied { // a dry run: out is the plan
-		return f.showPlan(p, out.(op.Plan)) //nolint:forcetypeassert // Mutate's promise
+		return f.ShowPlan(p, out.(op.Plan)) //nolint:forcetypeassert // Mutate's promise
 	}
 	return f.Show(p, d, out)
 }
@@ -275,7 +275,8 @@ func (f *Factory) confirm(t Target, plan op.Plan, opts *op.ApplyOptions, yes boo
 	return nil
 }
 
-func (f *Factory) showPlan(p *output.Printer, plan op.Plan) error {
+// ShowPlan prints what a change would do.
+func (f *Factory) ShowPlan(p *output.Printer, plan op.Plan) error {
 	if !p.Human() {
 		return p.Print(plan)
 	}
@@ -296,6 +297,9 @@ func planLines(plan op.Plan) []string {
 			line += ": " + s.Detail
 		}
 		lines = append(lines, "  "+term.SafeLine(line[2:]))
+	}
+	for _, n := range plan.Notes {
+		lines = append(lines, "Note: "+term.SafeLine(n))
 	}
 	return lines
 }

@@ -33,6 +33,7 @@ func Runs(f *factory.Factory) map[string]Run {
 	}
 	maps.Copy(runs, metricsRuns(f))
 	maps.Copy(runs, alertsRuns(f))
+	maps.Copy(runs, deployRuns(f))
 	return runs
 }
 
@@ -56,6 +57,14 @@ var Flags = map[string]func(*factory.Factory, *cobra.Command){
 	api.LogsFields.ID:    windowFlags,
 	api.LogsPatterns.ID:  windowFlags,
 	api.LogsDiff.ID:      diffFlags,
+	api.DeployList.ID:    allNamespacesFlag,
+	api.DeployCompare.ID: deployDiffFlags,
+	api.DeployScale.ID:   watchFlags,
+	api.DeployRestart.ID: watchFlags,
+	api.DeployUndo.ID:    watchFlags,
+	api.DeployResume.ID:  watchFlags,
+	api.DeployImages.ID:  watchFlags,
+	api.DeployApply.ID:   applyFlags,
 	api.AuditVerify.ID: func(_ *factory.Factory, cmd *cobra.Command) {
 		cmd.Flags().String("file", "", "check an export in place of the server's record; - is standard input")
 	},
