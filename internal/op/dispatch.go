@@ -59,11 +59,10 @@ func (p Policy) withDefaults() Policy {
 
 // call is one request that passed admission.
 type call[In any] struct {
-	ctx   context.Context
-	req   *http.Request
-	in    In
-	input []byte // canonical JSON of in
-	id    Identity
+	ctx context.Context
+	req *http.Request
+	in  In
+	id  Identity
 }
 
 // serve is dispatch: authorise → validate → guard → audit → run, in one place
@@ -106,9 +105,6 @@ func admit[In any](r *Registry, s *Spec, w http.ResponseWriter, req *http.Reques
 	}
 	if s.Effect.Mutates() && r.policy.ReadOnly != nil && r.policy.ReadOnly() && req.Header.Get(headerDryRun) == "" {
 		return fail.New(fail.Refused, "the server is read-only: %s is refused", s.ID)
-	}
-	if c.input, err = json.Marshal(&c.in); err != nil {
-		return err
 	}
 	if s.Audited && !s.Effect.Mutates() {
 		return audited(r, c, s, Plan{Target: targetOf(&c.in)}, func(ctx context.Context) error {

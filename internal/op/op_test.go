@@ -368,3 +368,21 @@ func TestInProcessHandlersMayCloseWhatCanBeClosed(t *testing.T) {
 	require.NoError(t, res.Body.Close())
 	require.Equal(t, "hello", string(body))
 }
+
+// A digest is shown and kept: it must not be a hash of a secret that somebody
+// could find by trying.
+func TestADigestDoesNotDependOnASecret(t *testing.T) {
+	type input struct {
+		Name  string `json:"name" arg:"NAME"`
+		Value []byte `json:"value" secret:"true"`
+	}
+	digest := func(name, value, detail string) string {
+		in := input{Name: name, Value: []byte(value)}
+		p := Plan{Target: name, Steps: []Step{{Action: "set", Object: name, Detail: detail}}}
+		require.NoError(t, p.seal(&Spec{ID: "things.set"}, withoutSecrets(&in)))
+		return p.Digest
+	}
+	require.Equal(t, digest("a", "hunter2", "fingerprint 1"), digest("a", "hunter3", "fingerprint 1"))
+	require.NotEqual(t, digest("a", "hunter2", "fingerprint 1"), digest("a", "hunter2", "fingerprint 2"), "the fingerprint in the plan covers it")
+	require.NotEqual(t, digest("a", "hunter2", "fingerprint 1"), digest("b", "hunter2", "fingerprint 1"))
+}

@@ -50,7 +50,7 @@ func BindChange[In, Out any](r *Registry, c *Change[In, Out], h func(context.Con
 		if err != nil {
 			return err
 		}
-		if err := planned.Plan.seal(&c.Spec, call.input); err != nil {
+		if err := planned.Plan.seal(&c.Spec, withoutSecrets(&call.in)); err != nil {
 			return err
 		}
 		if call.req.Header.Get(headerDryRun) != "" {

@@ -16,6 +16,7 @@ func Schema(t reflect.Type) (*jsonschema.Schema, error) {
 		reflect.TypeFor[json.RawMessage](): {},
 		reflect.TypeFor[Number]():          {Types: []string{"number", "string"}, Description: "a number, or \"NaN\", \"+Inf\", \"-Inf\""},
 		reflect.TypeFor[time.Time]():       {Type: "string", Format: "date-time"},
+		reflect.TypeFor[[]byte]():          {Type: "string", ContentEncoding: "base64"},
 	}})
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -157,24 +158,27 @@ func TestLockedByAnother(t *testing.T) {
 }
 
 func TestBackupBeforeAMigration(t *testing.T) {
+	known, err := migrations.ReadDir("migrations")
+	require.NoError(t, err)
 	files := func(second string) fstest.MapFS {
-		body, err := migrations.ReadFile("migrations/00001_init.sql")
-		require.NoError(t, err)
-		return fstest.MapFS{
-			"00001_init.sql": {Data: body},
-			"00002_more.sql": {Data: []byte("-- +goose Up\n" + second + "\n-- +goose Down\nSELECT 1;\n")},
+		all := fstest.MapFS{"09999_more.sql": {Data: []byte("-- +goose Up\n" + second + "\n-- +goose Down\nSELECT 1;\n")}}
+		for _, f := range known {
+			body, err := migrations.ReadFile("migrations/" + f.Name())
+			require.NoError(t, err)
+			all[f.Name()] = &fstest.MapFile{Data: body}
 		}
+		return all
 	}
 	path := filepath.Join(t.TempDir(), "aictl.db")
 	s := open(t, path)
 	require.NoError(t, account(t.Context(), s, "al"))
-	backup := path + ".backup-schema-1"
+	backup := fmt.Sprintf("%s.backup-schema-%d", path, len(known))
 	require.NoError(t, os.WriteFile(backup+".part", []byte("of an interrupted try"), 0o600))
 
 	require.Error(t, s.migrate(t.Context(), files("CREATE TABLE more (x BIGINT); SELECT no_such_function();")))
 	require.NoError(t, account(t.Context(), s, "bo"), "a failed migration leaves the old schema in use")
 	require.NoError(t, s.migrate(t.Context(), files("CREATE TABLE more (x BIGINT);")))
-	_, err := s.write.Exec("INSERT INTO more VALUES (1)")
+	_, err = s.write.Exec("INSERT INTO more VALUES (1)")
 	require.NoError(t, err)
 
 	info, err := os.Stat(backup)
