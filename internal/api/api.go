@@ -26,6 +26,7 @@ func All() []op.Declaration {
 		AuthWhoami, AuthLogout,
 		AlertsList, AlertsShow, AlertsWatch, AlertsAck, AlertsSilence, AlertsUnsilence, AlertsSilences, AlertsHistory, AlertsRules, AlertsPreview,
 		DeployList, DeployShow, DeployWatch, DeployHistory, DeployCompare, DeployScale, DeployRestart, DeployUndo, DeployPause, DeployResume, DeployImages, DeployShare, DeployApply, DeployDelete,
+		DeployWait, DeployVerify, DeployLogs,
 		PlatformStatus, BackendsCheck,
 	}
 }

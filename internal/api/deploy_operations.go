@@ -174,11 +174,14 @@ var (
 		Summary: "Go back to the newest earlier revision that worked, or to a chosen one",
 		Doc: "The plan shows what changes, what does not come back, and what budgets and autoscalers will do. What\n" +
 			"was shown is what is applied: when the workload has changed in between, nothing is written and the exit\n" +
-			"code is 9." + deployWatching,
+			"code is 9." + deployWatching + "\n" +
+			"--verify watches a PromQL expression when the rollout is complete: it says whether things have recovered\n" +
+			"(exit 0), have not (10), or cannot be told (11).",
 		Errors: deployChanges,
 		Examples: []op.Example{
 			{Command: "aictl deploy undo mask --dry-run=server", Note: "the plan"},
 			{Command: "aictl deploy undo mask --to-revision 1 --yes --reason 'errors since the rollout'", Note: "to a chosen revision"},
+			{Command: "aictl deploy undo mask --yes --verify 'count(up) > 0' --for 4s", Note: "and see that it helped"},
 		},
 	}}
 	DeployPause = &op.Change[WorkloadName, DeployChanged]{Spec: op.Spec{

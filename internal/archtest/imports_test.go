@@ -66,8 +66,8 @@ var rules = []rule{
 		why: "Redis is an adapter of the limits and of the session cache",
 	},
 	{
-		from: ours("*"), not: ours("internal/output"), deny: []string{"k8s.io/*"},
-		why: "client-go belongs to the Kubernetes adapter; output uses its jsonpath only",
+		from: ours("*"), not: ours("internal/output", "internal/kube*", "internal/deploy/kubepath", "test/*"), deny: []string{"k8s.io/*"},
+		why: "client-go belongs to the Kubernetes adapter; output and the waits' expressions use its jsonpath only",
 	},
 	{
 		from: ours("internal/*"), not: ours("internal/platform", "internal/ops", "internal/acceptance", "internal/direct"), deny: ours("internal/platform", "internal/ops*", "server*"),
@@ -81,6 +81,10 @@ var rules = []rule{
 		from: ours("internal/cli*", "tui*", "internal/client", "cmd/aictl"),
 		deny: ours("internal/logs/embedded*", "internal/logs/elastic*"),
 		why:  "a face asks the operations; of the logs it has the order, the cursor, the language and the pipe, and no store",
+	},
+	{
+		from: ours("internal/deploy"), deny: append(ours("*"), "net/http"), except: ours("internal/api", "internal/fail"),
+		why: "the domain of deployments knows no engine: those are adapters of its port",
 	},
 	{
 		from: ours("internal/metrics"), deny: append(ours("*"), "net/http", "github.com/prometheus/*"), except: ours("internal/api", "internal/op", "internal/fail"),

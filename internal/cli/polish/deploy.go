@@ -32,6 +32,8 @@ func deployRuns(f *factory.Factory) map[string]Run {
 		api.DeployCompare.ID: c.diff,
 		api.DeployWatch.ID:   c.watch,
 		api.DeployApply.ID:   c.apply,
+		api.DeployWait.ID:    c.wait,
+		api.DeployLogs.ID:    c.logs,
 	}
 	for id, run := range map[string]Run{
 		api.DeployScale.ID:   changing(c, api.DeployScale, func(in *api.DeployScaleInput) *api.WorkloadName { return &in.WorkloadName }),

@@ -48,15 +48,16 @@ func (c *deployCommand) change(cmd *cobra.Command, d op.UntypedChange, in any) e
 		return c.f.ShowPlan(p, out.(op.Plan)) //nolint:forcetypeassert // Mutate's promise
 	}
 	got := out.(api.DeployChanged) //nolint:forcetypeassert // the declaration says so
-	if !after.watch {
+	if !after.watch && after.verify == nil {
 		return c.showChanged(p, d, got)
 	}
-	return c.seeThrough(cmd.Context(), p, d, got)
+	return c.seeThrough(cmd.Context(), p, d, got, after)
 }
 
 // afterwards is what is to be done when a change is made.
 type afterwards struct {
-	watch bool
+	watch  bool
+	verify *api.DeployVerifyInput
 }
 
 func (c *deployCommand) afterwards(cmd *cobra.Command) (afterwards, error) {
@@ -64,7 +65,9 @@ func (c *deployCommand) afterwards(cmd *cobra.Command) (afterwards, error) {
 	if on, err := cmd.Flags().GetBool("watch"); err == nil {
 		out.watch = on
 	}
-	return out, nil
+	var err error
+	out.verify, err = verification(cmd)
+	return out, err
 }
 
 // showChanged says in a line what was done.
@@ -89,8 +92,9 @@ func changedText(d op.Declaration, got api.DeployChanged) string {
 	return text + "."
 }
 
-// seeThrough follows the rollout of a change that was made.
-func (c *deployCommand) seeThrough(ctx context.Context, p *output.Printer, d op.Declaration, got api.DeployChanged) error {
+// seeThrough follows the rollout of a change that was made, and then sees
+// whether it helped.
+func (c *deployCommand) seeThrough(ctx context.Context, p *output.Printer, d op.Declaration, got api.DeployChanged, after afterwards) error {
 	cl, _, err := c.f.One()
 	if err != nil {
 		return err
@@ -99,27 +103,28 @@ func (c *deployCommand) seeThrough(ctx context.Context, p *output.Printer, d op.
 	ctx, cancel := c.f.Deadline(ctx, 0)
 	defer cancel()
 	lines := p.Stream()
-	closing := func(err error) error {
-		if term.IsPipe(err) {
-			return err
-		}
-		if werr := lines.Error(err); werr != nil {
-			return werr
-		}
-		return err
-	}
 	if err := lines.Item("changed", got, changedText(d, got)); err != nil {
 		return err
 	}
 	q := api.DeployWatchInput{WorkloadName: api.WorkloadName{Name: title(got.Workload), Namespace: got.Namespace, Engine: got.Engine}, Template: got.Template, Generation: got.Generation}
 	v, err := c.followRollout(ctx, cl, q, lines)
 	if err != nil {
-		return closing(err)
+		return ended(lines, err)
 	}
-	if err := lines.Result(v, ""); err != nil {
-		return err
+	if verdict := judged(title(got.Workload), v); verdict != nil || after.verify == nil {
+		if err := lines.Result(v, ""); err != nil {
+			return err
+		}
+		return verdict
 	}
-	return judged(title(got.Workload), v)
+	// The rollout's verdict is one of the lines then: the result is whether it
+	// helped.
+	if !p.Human() {
+		if err := lines.Item("rollout", v, ""); err != nil {
+			return err
+		}
+	}
+	return c.verify(ctx, cl, *after.verify, lines)
 }
 
 // maxManifest bounds a manifest, in bytes.

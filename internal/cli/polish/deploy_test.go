@@ -13,6 +13,7 @@ import (
 	"github.com/aictl/aictl/internal/cli/factory"
 	"github.com/aictl/aictl/internal/deploy"
 	"github.com/aictl/aictl/internal/deploy/deployfake"
+	"github.com/aictl/aictl/internal/deploy/kubepath"
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/internal/ops/operate"
@@ -44,7 +45,7 @@ func newDeployDesk(t *testing.T) *deployDesk {
 	d.io.Out, d.io.Err = d.out, d.err
 	d.deps = operate.Deps{
 		Clusters:  func(context.Context) ([]deploy.Cluster, error) { return []deploy.Cluster{d.kube, d.runtime}, nil },
-		Namespace: "default", Now: now,
+		Namespace: "default", Now: now, Paths: kubepath.Compile,
 	}
 	d.policy = op.Policy{Authorize: op.AllowAll}
 	d.kube.Has(web, 3, webTemplate("app:1"))

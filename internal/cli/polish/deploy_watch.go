@@ -44,13 +44,7 @@ func (c *deployCommand) watch(cmd *cobra.Command, in any) error {
 		}
 		return err
 	}
-	if term.IsPipe(err) {
-		return err
-	}
-	if werr := lines.Error(err); werr != nil {
-		return werr
-	}
-	return err
+	return ended(lines, err)
 }
 
 // A followed rollout is asked for again when the way to the server is cut:

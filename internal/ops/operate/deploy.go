@@ -45,6 +45,15 @@ func bindDeploy(r *op.Registry, d Deps) {
 		diff, _, err := compare(ctx, c, s, in.From, in.ToRevision)
 		return diff, err
 	})
+	op.BindStream(r, api.DeployWait, func(ctx context.Context, in api.DeployWaitInput) iter.Seq2[api.DeployWaitEvent, error] {
+		return deployWait(ctx, d, in)
+	})
+	op.BindStream(r, api.DeployVerify, func(ctx context.Context, in api.DeployVerifyInput) iter.Seq2[api.DeployWaitEvent, error] {
+		return deployVerify(ctx, d, in)
+	})
+	op.BindStream(r, api.DeployLogs, func(ctx context.Context, in api.DeployLogsInput) iter.Seq2[api.LogEvent, error] {
+		return deployLogs(ctx, d, in)
+	})
 	bindDeployChanges(r, d)
 }
 
