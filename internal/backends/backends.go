@@ -19,6 +19,7 @@ import (
 	"github.com/aictl/aictl/internal/alerts/alertmanager"
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/fail"
+	"github.com/aictl/aictl/internal/kube"
 	"github.com/aictl/aictl/internal/logs"
 	"github.com/aictl/aictl/internal/logs/elastic"
 	"github.com/aictl/aictl/internal/metrics"
@@ -53,6 +54,10 @@ type Options struct {
 	Elasticsearch *Elasticsearch
 	// Store is a log store that is open already, in place of Elasticsearch.
 	Store logs.Store
+	// Kubernetes is the cluster. With Discover, what is not named above is found
+	// there by its Service and reached through the API server.
+	Kubernetes *kube.Options
+	Discover   bool
 }
 
 // Set are the systems of one context. It is safe for concurrent use.
@@ -63,6 +68,7 @@ type Set struct {
 	logs    logs.Store
 	metrics *prom.Client
 	alerts  *alertmanager.Manager
+	cluster *kube.Client
 }
 
 // New makes a set; it opens nothing.
@@ -73,14 +79,22 @@ func (s *Set) Logs() func(context.Context) (logs.Store, error) {
 	switch {
 	case s.o.Store != nil:
 		return func(context.Context) (logs.Store, error) { return s.o.Store, nil }
-	case s.o.Elasticsearch == nil:
+	case s.o.Elasticsearch == nil && !s.finds():
 		return nil
 	}
-	return func(context.Context) (logs.Store, error) {
+	return func(ctx context.Context) (logs.Store, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.logs == nil {
-			store, err := openElastic(*s.o.Elasticsearch)
+			named := s.o.Elasticsearch
+			if named == nil {
+				e, err := s.find(ctx, kube.Elasticsearch)
+				if err != nil {
+					return nil, err
+				}
+				named = &Elasticsearch{Endpoint: e}
+			}
+			store, err := openElastic(*named)
 			if err != nil {
 				return nil, err
 			}
@@ -92,14 +106,22 @@ func (s *Set) Logs() func(context.Context) (logs.Store, error) {
 
 // Metrics gives the metrics backend, or nil where none is named.
 func (s *Set) Metrics() func(context.Context) (metrics.Querier, error) {
-	if s.o.Prometheus == nil {
+	if s.o.Prometheus == nil && !s.finds() {
 		return nil
 	}
-	return func(context.Context) (metrics.Querier, error) {
+	return func(ctx context.Context) (metrics.Querier, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.metrics == nil {
-			e := *s.o.Prometheus
+			var e Endpoint
+			if s.o.Prometheus != nil {
+				e = *s.o.Prometheus
+			} else {
+				var err error
+				if e, err = s.find(ctx, kube.Prometheus); err != nil {
+					return nil, err
+				}
+			}
 			c, err := prom.New(prom.Options{
 				URL: e.URL, Name: e.Name, Username: e.Username, PasswordFile: e.PasswordFile, TokenFile: e.TokenFile,
 				Headers: e.Headers, TLS: prom.TLS{CAFile: e.CAFile, CertFile: e.CertFile, KeyFile: e.KeyFile}, Transport: e.Transport,
@@ -115,15 +137,23 @@ func (s *Set) Metrics() func(context.Context) (metrics.Querier, error) {
 
 // Alerts gives the Alertmanagers, or nil where none is named.
 func (s *Set) Alerts() func(context.Context) (alerts.Manager, error) {
-	if len(s.o.Alertmanagers) == 0 {
+	if len(s.o.Alertmanagers) == 0 && !s.finds() {
 		return nil
 	}
-	return func(context.Context) (alerts.Manager, error) {
+	return func(ctx context.Context) (alerts.Manager, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.alerts == nil {
 			var list []alertmanager.Endpoint
-			for _, e := range s.o.Alertmanagers {
+			named := s.o.Alertmanagers
+			if len(named) == 0 {
+				e, err := s.find(ctx, kube.Alertmanager)
+				if err != nil {
+					return nil, err
+				}
+				named = []Endpoint{e}
+			}
+			for _, e := range named {
 				list = append(list, alertmanager.Endpoint{
 					Name: e.Name, URL: e.URL, Cluster: e.Cluster, Username: e.Username, PasswordFile: e.PasswordFile, TokenFile: e.TokenFile,
 					CAFile: e.CAFile, CertFile: e.CertFile, KeyFile: e.KeyFile, Headers: e.Headers, Transport: e.Transport,
@@ -165,6 +195,9 @@ func (s *Set) Close() {
 	}
 	if c, ok := s.logs.(interface{ Close() }); ok {
 		c.Close()
+	}
+	if s.cluster != nil {
+		s.cluster.Close()
 	}
 }
 

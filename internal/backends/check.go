@@ -53,6 +53,16 @@ func (s *Set) Check(ctx context.Context) []api.BackendCheck {
 			return found{detail: fmt.Sprintf("%s at %s", b.Version, b.URL)}, err
 		}})
 	}
+	if open := s.Cluster(); open != nil {
+		looks = append(looks, look{"kubernetes", func(ctx context.Context) (found, error) {
+			c, err := open(ctx)
+			if err != nil {
+				return found{}, err
+			}
+			version, err := c.Ping(ctx)
+			return found{detail: fmt.Sprintf("Kubernetes %s at %s, context %s", version, c.Host(), c.Name())}, err
+		}})
+	}
 	out := make([][]api.BackendCheck, len(looks)+1)
 	var wg sync.WaitGroup
 	wg.Go(func() { out[len(looks)] = s.checkAlerts(ctx) })

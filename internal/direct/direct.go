@@ -17,6 +17,7 @@ import (
 	"github.com/aictl/aictl/internal/backends"
 	"github.com/aictl/aictl/internal/config"
 	"github.com/aictl/aictl/internal/fail"
+	"github.com/aictl/aictl/internal/kube"
 	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/internal/ops/observe"
 )
@@ -48,6 +49,10 @@ func name() string {
 // Options are the backends of a context.
 func Options(b *config.Backends) backends.Options {
 	var out backends.Options
+	if k := b.Kubernetes; k != nil {
+		out.Discover = k.Discover
+		out.Kubernetes = &kube.Options{Kubeconfig: k.Kubeconfig, Context: k.Context, Namespace: k.Namespace, As: k.As, AsGroups: k.AsGroups}
+	}
 	if b.Prometheus != nil {
 		e := endpoint(*b.Prometheus)
 		out.Prometheus = &e

@@ -15,6 +15,7 @@ package kube
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"net/http"
 	"os"
 	"slices"
@@ -57,6 +58,8 @@ type Options struct {
 	Wrap func(http.RoundTripper) http.RoundTripper
 	// ReadOnly refuses in the transport whatever would change the cluster.
 	ReadOnly bool
+	// Key is of the fingerprints; empty makes one for this process.
+	Key []byte
 	// UserAgent names the program in the cluster's audit.
 	UserAgent string
 }
@@ -94,7 +97,11 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{
 		name: name, host: config.Host, namespace: cmp.Or(o.Namespace, namespace, "default"), as: o.As, config: config,
-		groups: map[schema.GroupVersion]*rest.RESTClient{}, now: time.Now,
+		groups: map[schema.GroupVersion]*rest.RESTClient{}, now: time.Now, key: o.Key,
+	}
+	if len(c.key) == 0 {
+		c.key = make([]byte, 32)
+		_, _ = rand.Read(c.key) // it cannot fail (crypto/rand)
 	}
 	return c, c.open()
 }

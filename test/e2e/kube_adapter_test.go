@@ -4,6 +4,9 @@ package e2e
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"net/http"
 	"testing"
 	"time"
 
@@ -12,6 +15,7 @@ import (
 	"github.com/aictl/aictl/internal/deploy"
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/kube"
+	"github.com/aictl/aictl/internal/secrets/secretstest"
 	"github.com/aictl/aictl/test/testbed"
 )
 
@@ -113,4 +117,32 @@ func TestKubernetesForbidsByRule(t *testing.T) {
 	require.ErrorContains(t, err, `{apiGroups: ["apps"], resources: [deployments], verbs: [patch]}`)
 	_, err = onCluster(t, c, "nobody", ns).List(t.Context(), deploy.Filter{})
 	require.Equal(t, fail.Forbidden, fail.CodeOf(err))
+}
+
+func TestKubernetesSecretsAreAStore(t *testing.T) {
+	c := testbed.Kubernetes(t)
+	secretstest.Conformance(t, func(t *testing.T) secretstest.Target {
+		ns := c.Namespace(t)
+		return secretstest.Target{
+			Store: onCluster(t, c, "admin", ns).Secrets(), Folder: ns + "/", Name: func(i int) string { return fmt.Sprintf("one-%d/value", i) },
+			Bad: []string{"", "a", "a/b", "a/b/c/d", "A/b/c", "a/b/c d", "a//c"},
+		}
+	})
+}
+
+func TestBackendsAreFoundByTheirServices(t *testing.T) {
+	c := testbed.Kubernetes(t)
+	ns := c.Namespace(t)
+	c.Front(t, ns, "prometheus-operated", 9090, testbed.Prometheus(t, ""))
+	k := onCluster(t, c, "admin", ns)
+	f, err := k.Discover(t.Context(), kube.Prometheus)
+	require.NoError(t, err)
+	require.Equal(t, "prometheus "+ns+"/prometheus-operated", f.Name())
+	base, transport := k.Proxy(f)
+	res, err := (&http.Client{Transport: transport}).Get(base + "/api/v1/query?query=vector(1)")
+	require.NoError(t, err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, res.StatusCode, "%s", body)
 }
