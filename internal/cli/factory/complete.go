@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,6 +35,15 @@ func (f *Factory) Complete(ctx context.Context, kind string, args []string, pref
 			return nil
 		}
 		key += "/" + args[0]
+	}
+	if kind == "deployments" {
+		s, err := f.Settings()
+		if err != nil || len(s.Targets) != 1 {
+			return nil
+		}
+		t := s.Targets[0]
+		key += "/" + t.Name + "/" + t.Namespace // a context without a server has no other key
+		args = []string{t.Namespace}
 	}
 	values, ok := f.cached(key)
 	if !ok {
@@ -118,6 +128,20 @@ func liveValues(ctx context.Context, c op.Caller, kind string, args []string) ([
 		list, err := api.AccountsList.Call(ctx, c, api.None{})
 		for _, a := range list {
 			add(a.Name, "")
+		}
+		return out, err
+	case "deployments":
+		list, err := api.DeployList.Call(ctx, c, api.WorkloadFilter{Namespace: args[0]})
+		seen := map[string]int{}
+		for _, w := range list.Workloads {
+			seen[w.Name]++
+		}
+		for _, w := range list.Workloads {
+			name := w.Name
+			if seen[name] > 1 {
+				name = strings.ToLower(w.Kind) + "/" + name
+			}
+			add(name, fmt.Sprintf("%s %s, %d of %d ready", w.Kind, w.State, w.Ready, w.Desired))
 		}
 		return out, err
 	case "tokens":
