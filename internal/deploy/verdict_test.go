@@ -222,3 +222,36 @@ func TestSuperseded(t *testing.T) {
 	v, _ = deploy.Judge(st, &after, now.Add(2*time.Second), o)
 	require.Equal(t, deploy.CodeSuperseded, v.Code)
 }
+
+// moveTimes gives a picture whose times are all later by d.
+func moveTimes(t *testing.T, s *deploy.Snapshot, d time.Duration) *deploy.Snapshot {
+	t.Helper()
+	body, err := json.Marshal(s)
+	require.NoError(t, err)
+	var doc any
+	require.NoError(t, json.Unmarshal(body, &doc))
+	var walk func(v any) any
+	walk = func(v any) any {
+		switch v := v.(type) {
+		case map[string]any:
+			for k, one := range v {
+				v[k] = walk(one)
+			}
+		case []any:
+			for i, one := range v {
+				v[i] = walk(one)
+			}
+		case string:
+			if at, err := time.Parse(time.RFC3339, v); err == nil {
+				return at.Add(d).Format(time.RFC3339Nano)
+			}
+		}
+		return v
+	}
+	body, err = json.Marshal(walk(doc))
+	require.NoError(t, err)
+	var out deploy.Snapshot
+	require.NoError(t, json.Unmarshal(body, &out))
+	out.Raw = s.Raw
+	return &out
+}
