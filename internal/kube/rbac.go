@@ -23,7 +23,7 @@ type question struct {
 // parse reads RESOURCE[.GROUP][/SUBRESOURCE|/NAME].
 func (c *Client) parse(q api.RBACQuestion) (question, error) {
 	out := question{verb: q.Verb, name: q.Name, namespace: cmp.Or(q.Namespace, c.namespace)}
-	if q.All {
+	if q.Namespace == "*" {
 		out.namespace = ""
 	}
 	base, rest, _ := strings.Cut(q.Resource, "/")

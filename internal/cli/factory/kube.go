@@ -3,6 +3,7 @@ package factory
 import (
 	"cmp"
 	"path/filepath"
+	"strings"
 
 	"github.com/aictl/aictl/internal/config"
 	"github.com/aictl/aictl/internal/fail"
@@ -15,14 +16,28 @@ const PluginName = "kubectl-aictl"
 // a context of ours: as a plugin of kubectl, or with --kubeconfig. A --server
 // is a control plane in either case.
 func (f *Factory) kubectl() bool {
-	return !f.Flags.Set["server"] && (filepath.Base(f.Args0) == PluginName || f.Flags.Set["kubeconfig"])
+	return !f.Flags.Set["server"] && (filepath.Base(f.Args0) == PluginName || f.kubeconfig() != "")
+}
+
+// kubeconfig, as and asGroups are those of the flags, else of the environment.
+func (f *Factory) kubeconfig() string {
+	return cmp.Or(f.Flags.Kubeconfig, f.Env(config.EnvName("kubeconfig")))
+}
+
+func (f *Factory) as() string { return cmp.Or(f.Flags.As, f.Env(config.EnvName("as"))) }
+
+func (f *Factory) asGroups() []string {
+	if len(f.Flags.AsGroups) > 0 {
+		return f.Flags.AsGroups
+	}
+	return strings.FieldsFunc(f.Env(config.EnvName("as-group")), func(r rune) bool { return r == ',' })
 }
 
 // clusters makes a target of each kubeconfig context that is meant, reached
 // with the person's own identity; the other backends are found inside of it.
 // A context of ours for the same cluster lends its guard rails and backends.
 func (f *Factory) clusters(c *config.Config, s *config.Settings, patterns []string) ([]Target, error) {
-	all, err := config.LoadKubeContexts(f.Env, f.Flags.Kubeconfig)
+	all, err := config.LoadKubeContexts(f.Env, f.kubeconfig())
 	if err != nil {
 		return nil, err
 	}
@@ -43,8 +58,8 @@ func (f *Factory) clusters(c *config.Config, s *config.Settings, patterns []stri
 		}
 		t.Namespace = cmp.Or(t.Namespace, one.Namespace, "default")
 		t.Backends.Kubernetes = &config.Kubernetes{
-			Kubeconfig: f.Flags.Kubeconfig, Context: one.Name, Namespace: t.Namespace, Discover: true,
-			As: f.Flags.As, AsGroups: f.Flags.AsGroups,
+			Kubeconfig: f.kubeconfig(), Context: one.Name, Namespace: t.Namespace, Discover: true,
+			As: f.as(), AsGroups: f.asGroups(),
 		}
 		out = append(out, t)
 	}
@@ -53,18 +68,18 @@ func (f *Factory) clusters(c *config.Config, s *config.Settings, patterns []stri
 
 // impersonate hands --as to the clusters that are reached directly.
 func (f *Factory) impersonate(targets []Target) error {
-	as := f.Flags.As != "" || len(f.Flags.AsGroups) > 0
+	as := f.as() != "" || len(f.asGroups()) > 0
 	for i, t := range targets {
 		if t.Server != "" || t.Backends == nil || t.Backends.Kubernetes == nil {
 			if as {
 				return fail.New(fail.Usage, "--as is for clusters that are reached directly, and context %q is not one", t.Name).
-					Hint("kubectl aictl … --as %s, or aictl --kubeconfig FILE … --as %s", f.Flags.As, f.Flags.As)
+					Hint("kubectl aictl … --as %s, or aictl --kubeconfig FILE … --as %s", f.as(), f.as())
 			}
 			continue
 		}
 		b := *t.Backends
 		k := *b.Kubernetes
-		k.Namespace, k.As, k.AsGroups = t.Namespace, f.Flags.As, f.Flags.AsGroups
+		k.Namespace, k.As, k.AsGroups = t.Namespace, f.as(), f.asGroups()
 		b.Kubernetes = &k
 		targets[i].Backends = &b
 	}
