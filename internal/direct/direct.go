@@ -20,6 +20,7 @@ import (
 	"github.com/aictl/aictl/internal/kube"
 	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/internal/ops/observe"
+	"github.com/aictl/aictl/internal/ops/operate"
 )
 
 // Open gives the transport of a context with these backends. What it opens
@@ -28,6 +29,7 @@ func Open(b *config.Backends) http.RoundTripper {
 	set := backends.New(Options(b))
 	r := op.NewRegistry(op.Policy{Authorize: op.AllowAll})
 	observe.Bind(r, observe.Deps{Logs: set.Logs(), Metrics: set.Metrics(), Alerts: set.Alerts(), Annotations: set.Silences, Backends: set.Check, Now: time.Now})
+	operate.Bind(r, operated(set, b))
 	me := op.Identity{Subject: name(), Remote: "local"}
 	return op.InProcess{Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if !r.Knows(req) {
