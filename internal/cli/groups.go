@@ -15,6 +15,8 @@ var groupSummaries = map[string]string{
 	"logs":      "Search and follow logs",
 	"alerts":    "See, take over and silence alerts",
 	"deploy":    "See, follow and change what is deployed",
+	"rbac":      "Ask who may do what on the cluster",
+	"secrets":   "Read, write, compare and rotate secrets in several stores",
 	"metrics":   "Query and plot metrics with PromQL",
 	"providers": "See and test the model providers behind chat",
 	"audit":     "Read and verify the record of what was done",

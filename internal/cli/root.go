@@ -50,6 +50,7 @@ func NewRoot(f *factory.Factory) *cobra.Command {
 			tune(f, cmd)
 		}
 	}
+	group(root, "secrets").AddCommand(polish.NewSecretsRun(f))
 	addServicesLogs(root, f, runs[api.LogsSearch.ID], polish.Flags[api.LogsSearch.ID])
 	root.AddCommand(
 		newUp(f), newDown(f), newStatus(f), newDoctor(f),
@@ -71,7 +72,7 @@ func order(root *cobra.Command) {
 		{"start", "Start here:", []string{"up", "down", "status", "doctor"}},
 		{"ai", "AI services:", []string{"chat", "predict", "services", "invoke", "providers", "sessions"}},
 		{"observe", "Observe:", []string{"logs", "metrics", "alerts"}},
-		{"operate", "Operate:", []string{"deploy"}},
+		{"operate", "Operate:", []string{"deploy", "secrets", "rbac"}},
 		{"admin", "Administration:", []string{"accounts", "tokens", "audit", "whoami", "login", "logout"}},
 		{"tool", "The tool itself:", []string{"context", "config", "completion", "plugin", "commands", "schema", "version", "help"}},
 	}

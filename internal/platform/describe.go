@@ -5,6 +5,7 @@ import (
 
 	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/internal/ops"
+	"github.com/aictl/aictl/internal/ops/operate"
 )
 
 // Describe gives the OpenAPI document of this build without a running
@@ -12,6 +13,7 @@ import (
 func Describe() ([]byte, error) {
 	r := op.NewRegistry(op.Policy{})
 	ops.Bind(r, ops.Deps{})
+	operate.Bind(r, operate.Deps{})
 	doc, err := r.OpenAPI("aictl", "v1", frontDoors())
 	if err != nil {
 		return nil, err

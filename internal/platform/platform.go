@@ -37,6 +37,8 @@ import (
 	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/internal/ops"
 	"github.com/aictl/aictl/internal/ops/observe"
+	"github.com/aictl/aictl/internal/ops/operate"
+	"github.com/aictl/aictl/internal/secrets"
 	"github.com/aictl/aictl/internal/serverconfig"
 	"github.com/aictl/aictl/internal/sessioncache"
 	"github.com/aictl/aictl/internal/store"
@@ -247,6 +249,10 @@ func (p *Platform) bind() {
 	})
 	p.backends = backends.New(observed(p.o))
 	p.closing("backends", func() error { p.backends.Close(); return nil })
+	operate.Bind(p.registry, operate.Deps{
+		Secrets: p.secretStores(secrets.Config{Gate: operate.SecretGate(p.backends.Metrics(), p.o.Now)}), MayReveal: mayReveal,
+		Metrics: p.backends.Metrics(), Alerts: p.backends.Alerts(), Now: p.o.Now,
+	})
 	ops.Bind(p.registry, ops.Deps{
 		Observe: observe.Deps{
 			Backends: p.backends.Check, Logs: p.backends.Logs(), Metrics: p.backends.Metrics(), Alerts: p.backends.Alerts(), Keeps: true, Record: p.o.Logger,

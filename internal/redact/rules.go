@@ -25,7 +25,7 @@ var keyForms = []keyForm{
 	{[]string{"xox"}, regexp.MustCompile(`xox[a-z]-[A-Za-z0-9-]{10,}`)},                              // Slack
 	{[]string{"AIza"}, regexp.MustCompile(`AIza[0-9A-Za-z_-]{30,}`)},                                 // Google
 	{[]string{"eyJ"}, regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*`)}, // JWT
-	{[]string{"AGE-SECRET-KEY-"}, regexp.MustCompile(`AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]{20,}`)},               // age
+	{[]string{"AGE-SECRET-KEY-"}, regexp.MustCompile(`AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]{20,}`)},       // age
 	{[]string{"://"}, regexp.MustCompile(`://[^\s/?#:@"'<>]*:([^\s"'<>]+)@`)},                        // password of a URL
 }
 

@@ -26,6 +26,12 @@ func (c Consumer) String() string {
 	return s
 }
 
+// Use is a reference of a workload to a secret.
+type Use struct {
+	Ref      Ref
+	Consumer Consumer
+}
+
 // Proof says how the replicas of a consumer stand to a moment. A replica that
 // ended for good is in none of the lists; one that is ending still is.
 type Proof struct {
@@ -50,10 +56,9 @@ func (p Proof) Holds() bool {
 // Consumers are the workloads of the engines that can be reached.
 // Implementations are safe for concurrent use.
 type Consumers interface {
-	// Find gives what refers to any of the references, each once. An engine
-	// that does not answer is an error: an unknown consumer would be left
-	// behind.
-	Find(ctx context.Context, refs []Ref) ([]Consumer, error)
+	// Find gives what refers to any of the references. An engine that does not
+	// answer is an error: an unknown consumer would be left behind.
+	Find(ctx context.Context, refs []Ref) ([]Use, error)
 	// Now is the engine's time, for a later Proof.
 	Now(ctx context.Context, c Consumer) (time.Time, error)
 	// Restart replaces every replica; it returns the engine's time from just

@@ -131,7 +131,7 @@ func (w *worker) restoreConsumers(ctx context.Context) error {
 	if w.s.c.Consumers == nil {
 		return nil
 	}
-	found, err := w.s.c.Consumers.Find(ctx, w.x.refs())
+	found, err := w.s.consumers(ctx, w.x.refs())
 	if err != nil {
 		return err
 	}

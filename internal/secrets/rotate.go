@@ -69,7 +69,7 @@ func (s *Stores) PlanRotation(ctx context.Context, r Ref, o RotateOptions) (*Rot
 		}
 		return x, nil
 	}
-	found, err := s.c.Consumers.Find(ctx, x.refs())
+	found, err := s.consumers(ctx, x.refs())
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +111,21 @@ func (s *Stores) planTarget(ctx context.Context, x *Rotation, to Ref, overwrite 
 	}
 	return t, fail.New(fail.Conflict, "%s holds another value than %s, and could not be restored", to, x.Ref).
 		Hint("aictl secrets sync --from %s --to %s", x.Ref, to)
+}
+
+// consumers gives the workloads that use any of the references, each once.
+func (s *Stores) consumers(ctx context.Context, refs []Ref) ([]Consumer, error) {
+	uses, err := s.c.Consumers.Find(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	var out []Consumer
+	for _, u := range uses {
+		if !slices.Contains(out, u.Consumer) {
+			out = append(out, u.Consumer)
+		}
+	}
+	return out, nil
 }
 
 // refs are the secret and its copies.
@@ -513,7 +528,7 @@ func (w *worker) beforeRevoke(ctx context.Context) error {
 	if w.s.c.Consumers == nil {
 		return fail.New(fail.Unavailable, "no engine of workloads is known any more, so the old version is not revoked")
 	}
-	found, err := w.s.c.Consumers.Find(ctx, w.x.refs())
+	found, err := w.s.consumers(ctx, w.x.refs())
 	if err != nil {
 		return err
 	}

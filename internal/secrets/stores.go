@@ -3,6 +3,7 @@ package secrets
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -270,6 +271,44 @@ func (s *Stores) last(ctx context.Context, r Ref) (*Entry, error) {
 		return nil, err
 	}
 	return &entries[0], nil
+}
+
+// Uses gives which workloads refer to the secrets; false where no engine of
+// workloads is known.
+func (s *Stores) Uses(ctx context.Context, refs []Ref) ([]Use, bool, error) {
+	if s.c.Consumers == nil {
+		return nil, false, nil
+	}
+	uses, err := s.c.Consumers.Find(ctx, refs)
+	return uses, true, err
+}
+
+// TagMaxAge is the tag that says how old a value may be ("90d").
+const TagMaxAge = "max-age"
+
+// Age judges a secret's age: when its value was last changed, how old it may
+// be (0 is any age), and whether it is overdue.
+func (s *Stores) Age(i *Info) (rotated time.Time, most time.Duration, overdue bool) {
+	rotated, most = i.Rotated, s.c.MaxAge
+	if rotated.IsZero() || i.Updated.After(rotated) {
+		rotated = i.Updated
+	}
+	if d, ok := days(i.Tags[TagMaxAge]); ok {
+		most = d
+	}
+	now := s.c.Now()
+	overdue = most > 0 && !rotated.IsZero() && now.Sub(rotated) > most || !i.NextRotation.IsZero() && now.After(i.NextRotation)
+	return rotated, most, overdue
+}
+
+// days reads a duration with days ("90d", "12h").
+func days(s string) (time.Duration, bool) {
+	if n, ok := strings.CutSuffix(s, "d"); ok {
+		x, err := strconv.ParseUint(n, 10, 16)
+		return time.Duration(x) * 24 * time.Hour, err == nil && x > 0 //nolint:gosec // 16 bits
+	}
+	d, err := time.ParseDuration(s)
+	return d, err == nil && d > 0
 }
 
 // History gives the versions that the store keeps, the newest first (the

@@ -34,6 +34,8 @@ func Runs(f *factory.Factory) map[string]Run {
 	maps.Copy(runs, metricsRuns(f))
 	maps.Copy(runs, alertsRuns(f))
 	maps.Copy(runs, deployRuns(f))
+	maps.Copy(runs, secretsRuns(f))
+	maps.Copy(runs, rbacRuns(f))
 	return runs
 }
 
@@ -67,6 +69,10 @@ var Flags = map[string]func(*factory.Factory, *cobra.Command){
 	api.DeployResume.ID:  watchFlags,
 	api.DeployImages.ID:  watchFlags,
 	api.DeployApply.ID:   applyFlags,
+	api.SecretsSet.ID:    secretsValueFlags,
+	api.RBACCheck.ID:     allNamespacesFlag,
+	api.RBACWhoCan.ID:    allNamespacesFlag,
+	api.SecretsRotate.ID: secretsValueFlags,
 	api.AuditVerify.ID: func(_ *factory.Factory, cmd *cobra.Command) {
 		cmd.Flags().String("file", "", "check an export in place of the server's record; - is standard input")
 	},

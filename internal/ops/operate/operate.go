@@ -15,6 +15,7 @@ import (
 	"github.com/aictl/aictl/internal/deploy"
 	"github.com/aictl/aictl/internal/metrics"
 	"github.com/aictl/aictl/internal/op"
+	"github.com/aictl/aictl/internal/secrets"
 )
 
 // Deps are the systems that the handlers reach. A nil func is a system that
@@ -30,6 +31,12 @@ type Deps struct {
 	// Metrics and Alerts are asked by waits and verifications.
 	Metrics func(ctx context.Context) (metrics.Querier, error)
 	Alerts  func(ctx context.Context) (alerts.Manager, error)
+	// Secrets gives the stores of secrets.
+	Secrets func(ctx context.Context) (*secrets.Stores, error)
+	// MayReveal says whether the caller may see a value; nil shows none.
+	MayReveal func(ctx context.Context) error
+	// Permissions answers who may do what on the cluster.
+	Permissions func(ctx context.Context) (Permissions, error)
 	// ReadOnly says that nothing that could be taken for a change may be sent,
 	// not even a dry run; nil is no.
 	ReadOnly func() bool
@@ -43,6 +50,8 @@ type Deps struct {
 // Bind gives the operations their handlers.
 func Bind(r *op.Registry, d Deps) {
 	bindDeploy(r, d)
+	bindSecrets(r, d)
+	bindRBAC(r, d)
 }
 
 func (d Deps) now() time.Time {
