@@ -10,9 +10,11 @@ import (
 	"github.com/aictl/aictl/internal/fail"
 )
 
-// Target finds the revision that an undo goes back to: the one that is named,
-// or the newest one before the current that was rolled out whole once. It
-// fails with NotFound where there is none, and with Usage for the current one.
+// Target finds the revision that an undo goes back to: the one that is named;
+// else the newest earlier one that has ready replicas now, which is proof that
+// it works (a rollout that is stuck leaves them); else the newest earlier one
+// that was rolled out whole once. It fails with NotFound where there is none,
+// and with Usage for the current one.
 func Target(w api.Workload, history []Revision, name string) (to, from Revision, err error) {
 	at := slices.IndexFunc(history, func(r Revision) bool { return r.Current })
 	if at >= 0 {
@@ -30,6 +32,11 @@ func Target(w api.Workload, history []Revision, name string) (to, from Revision,
 		return to, from, fail.New(fail.NotFound, "%s has no revision %q", Title(w), name).Hint("aictl deploy history %s", Title(w))
 	}
 	before := history[at+1:]
+	for _, r := range before {
+		if r.Ready > 0 {
+			return r, from, nil
+		}
+	}
 	for _, r := range before {
 		if r.Good {
 			return r, from, nil

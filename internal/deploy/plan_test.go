@@ -117,7 +117,8 @@ func history(now time.Time) []deploy.Revision {
 
 func TestTarget(t *testing.T) {
 	w := api.Workload{Kind: deploy.Deployment, Name: "web"}
-	list := history(timelineStart)
+	list, live := history(timelineStart), history(timelineStart)
+	live[3].Ready = 2
 	for _, c := range []struct {
 		name, revision string
 		list           []deploy.Revision
@@ -125,6 +126,7 @@ func TestTarget(t *testing.T) {
 		code           fail.Code
 	}{
 		{"the newest that worked", "", list, "7", ""},
+		{"the one that runs beside it", "", live, "6", ""},
 		{"a chosen one", "8", list, "8", ""},
 		{"the current one", "9", list, "", fail.Usage},
 		{"an unknown one", "12", list, "", fail.NotFound},

@@ -184,3 +184,135 @@ result
 		})
 	}
 }
+
+// rollWeb makes a second revision of web: it worked, and what is around it
+// has changed since the first.
+func (d *deployDesk) rollWeb(t *testing.T) {
+	t.Helper()
+	_, err := d.kube.Change(t.Context(), web, deploy.Change{Images: map[string]string{"app": "app:2"}, Cause: "release 2\x1b[31m", Actor: "ann"})
+	require.NoError(t, err)
+	d.kube.Settle(web)
+	d.kube.Around(web, deploy.Related{
+		Config: []deploy.Fingerprint{{Object: "configmap/web", Hash: "x", Changed: logsNoon.Add(time.Hour), By: "kubectl\x07"}, {Object: "secret/gone"}},
+		Scaler: &deploy.Scaler{Name: "web", Min: 2, Max: 5, Wanted: 3},
+		Budget: &deploy.Budget{Name: "web", Wanted: 3, Healthy: 3},
+	})
+}
+
+func TestPlansShown(t *testing.T) {
+	for _, c := range []struct{ name, args, want string }{
+		{"diff", "deploy diff web -n shop", `
+deployment/web: revision 2 → 1
+  - app image: app:2
+  + app image: app:1
+Changed since revision 1, and not by going back:
+  ! configmap/web: its content changed after revision 1 was made, and stays (in 60m ago by kubectl^G)
+  ! secret/gone: it does not exist, and the template refers to it
+What will happen beside it:
+  ! pdb/web: allows 0 disruptions (3 of 3 healthy): drains wait, and a rollout has no room to spare
+`},
+		{"diff for a script", "deploy diff web -n shop -o json --jq .changes[].new", `
+app:1
+`},
+		{"history", "deploy history web -n shop", `
+REVISION   STATE     MADE   READY   BY    CAUSE             CHANGES
+       2   current   0s         3   ann   release 2^[[31m   app:2
+       1   worked    0s         0
+`},
+		{"undo", "deploy undo web -n shop --dry-run=server", `
+Undo deployment/web in shop: revision 2 goes back to 1, made 2026-03-01T12:00:00Z
+  from deployment/web: revision 2, version 2
+  change deployment/web: app image: app:2 → app:1
+Note: configmap/web: its content changed after revision 1 was made, and stays
+Note: secret/gone: it does not exist, and the template refers to it
+Note: pdb/web: allows 0 disruptions (3 of 3 healthy): drains wait, and a rollout has no room to spare
+Dry run: nothing was changed.
+`},
+		{"scale", "deploy scale web -n shop --replicas 1 --dry-run=server", `
+Scale deployment/web in shop from 3 to 1 replicas
+  from deployment/web: revision 2, version 2
+  scale deployment/web: 3 → 1 replicas
+Note: hpa/web: min 2: a scale to 1 would be undone
+Note: pdb/web: wants 3 healthy replicas: with 1 every drain of a node will wait
+Dry run: nothing was changed.
+`},
+		{"delete", "deploy delete service/chat --dry-run=server -o json --jq .effect", `
+destroy
+`},
+		{"resume of what is not paused", "deploy resume web -n shop --dry-run=server", `
+deployment/web in shop is not paused
+Dry run: nothing was changed.
+`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDeployDesk(t)
+			d.rollWeb(t)
+			before := len(d.kube.Writes())
+			require.NoError(t, d.run(t, strings.Fields(c.args)...), d.err)
+			require.Equal(t, strings.TrimPrefix(c.want, "\n"), d.out.String())
+			require.NotContains(t, d.out.String()+d.err.String(), "\x1b")
+			require.Len(t, d.kube.Writes(), before)
+		})
+	}
+}
+
+func TestDeploymentsChanged(t *testing.T) {
+	for _, c := range []struct {
+		name, args, want string
+		settle           bool
+		exit             fail.Code
+		writes           int
+	}{
+		{name: "restart", args: "deploy restart web -n shop --yes --reason certificate", writes: 1, want: `
+deployment/web is restarting (revision 3).
+`},
+		{name: "undo, watched to its end", args: "deploy undo web -n shop --yes --watch --reason errors", settle: true, writes: 1, want: `
+deployment/web goes back (revision 3).
+12:00:00 workload  3 of 3 replicas updated, 0 available
+12:00:00 replica   web-3-0 not ready revision 3
+12:00:00 replica   web-3-1 not ready revision 3
+12:00:00 replica   web-3-2 not ready revision 3
+12:00:00 workload  3 of 3 replicas updated, 3 available
+12:00:00 replica   web-3-0 ready revision 3
+12:00:00 replica   web-3-1 ready revision 3
+12:00:00 replica   web-3-2 ready revision 3
+12:00:00 complete  deployment/web is rolled out: 3 of 3 replicas available
+`},
+		{name: "without a terminal nothing is asked", args: "deploy undo web -n shop", exit: fail.Usage},
+		{name: "read-only", args: "deploy undo web -n shop --yes --read-only", exit: fail.Refused},
+		{name: "protected", args: "deploy delete web -n shop --yes", exit: fail.Refused},
+		{name: "a flag that is for another", args: "deploy undo web -n shop --yes --for 1m", exit: fail.Usage},
+		{name: "-n and -A", args: "deploy list -n shop -A", exit: fail.Usage},
+		{name: "an unknown workload", args: "deploy status nothing", exit: fail.NotFound},
+		{name: "a wrong kind", args: "deploy status pod/x", exit: fail.Usage},
+		{name: "a diff as a question", args: "deploy diff web -n shop --exit-code -o name", exit: fail.False},
+		{name: "a wait for what cannot be", args: "deploy wait web -n shop --until rollout=don", exit: fail.Usage},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDeployDesk(t)
+			d.rollWeb(t)
+			before := len(d.kube.Writes())
+			if c.name == "protected" {
+				d.policy.Protected = func(context.Context, op.Plan) bool { return true }
+			}
+			done := make(chan error, 1)
+			run := d.command(t, strings.Fields(c.args)...)
+			go func() { done <- run(t.Context()) }()
+			if c.settle {
+				require.Eventually(t, func() bool { return strings.Contains(d.out.String(), "web-3-2 not ready") }, 5*time.Second, time.Millisecond)
+				d.kube.Settle(web)
+			}
+			err := <-done
+			if c.exit == "" {
+				require.NoError(t, err, d.err)
+			} else {
+				require.Equal(t, c.exit, fail.CodeOf(err), err)
+			}
+			require.Len(t, d.kube.Writes(), before+c.writes)
+			if c.want != "" {
+				require.Equal(t, strings.TrimPrefix(c.want, "\n"), d.out.String())
+			}
+			require.NotContains(t, d.out.String()+d.err.String(), "\x1b")
+		})
+	}
+}

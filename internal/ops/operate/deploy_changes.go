@@ -206,10 +206,10 @@ func planPause(s *deploy.Snapshot, pause bool) change {
 	w := s.Workload
 	verb, state := "resume", "not paused"
 	if pause {
-		verb, state = "pause", "paused"
+		verb, state = "pause", "paused already"
 	}
 	if s.Paused == pause {
-		return change{done: true, summary: fmt.Sprintf("%s is %s already", place(w), state)}
+		return change{done: true, summary: fmt.Sprintf("%s is %s", place(w), state)}
 	}
 	return change{
 		summary: strings.ToUpper(verb[:1]) + verb[1:] + " the rollout of " + place(w), what: verb, do: deploy.Change{Pause: &pause},
