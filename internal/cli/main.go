@@ -35,7 +35,7 @@ func Main(args []string, io *term.IO, env func(string) string, v factory.Version
 	ctx, stop := interruptible(context.Background())
 	defer stop()
 	root := NewRoot(f)
-	if filepath.Base(args[0]) == factory.PluginName {
+	if f.AsPlugin() {
 		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl aictl"}
 	}
 	if code, ran := runPlugin(ctx, f, root, args[1:]); ran {
@@ -101,6 +101,12 @@ func report(f *factory.Factory, root *cobra.Command, err error) int {
 	format, perr := output.Parse(wantedOutput(f))
 	if perr != nil {
 		format = output.Format{}
+	}
+	if f.AsPlugin() {
+		// What a person copies must be what they run.
+		if e := fail.From(err); strings.HasPrefix(e.Next, "aictl ") {
+			err = e.Hint("%s", "kubectl "+e.Next)
+		}
 	}
 	if werr := output.WriteError(f.IO.Err, format, f.IO.ErrStyles(), err); werr != nil {
 		fmt.Fprintln(os.Stderr, err)

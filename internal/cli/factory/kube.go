@@ -12,11 +12,14 @@ import (
 // PluginName is what the program is called as a plugin of kubectl.
 const PluginName = "kubectl-aictl"
 
+// AsPlugin reports whether the program runs as a plugin of kubectl.
+func (f *Factory) AsPlugin() bool { return filepath.Base(f.Args0) == PluginName }
+
 // kubectl reports whether the cluster is what the kubeconfig says rather than
 // a context of ours: as a plugin of kubectl, or with --kubeconfig. A --server
 // is a control plane in either case.
 func (f *Factory) kubectl() bool {
-	return !f.Flags.Set["server"] && (filepath.Base(f.Args0) == PluginName || f.kubeconfig() != "")
+	return !f.Flags.Set["server"] && (f.AsPlugin() || f.kubeconfig() != "")
 }
 
 // kubeconfig, as and asGroups are those of the flags, else of the environment.
