@@ -1,9 +1,13 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -158,4 +162,44 @@ func (c *Client) prune(ctx context.Context, namespace, selector string, kept map
 		}
 	}
 	return steps, nil
+}
+
+// ApplyAll brings objects in by server-side apply, each into its own namespace
+// or else the client's.
+func (c *Client) ApplyAll(ctx context.Context, objects []map[string]any, dry bool) error {
+	for _, o := range objects {
+		u := &unstructured.Unstructured{Object: o}
+		if _, err := c.applyOne(ctx, cmp.Or(u.GetNamespace(), c.namespace), u, dry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DeleteAll removes objects, the last one first; what is not there is no error.
+func (c *Client) DeleteAll(ctx context.Context, objects []map[string]any) error {
+	for _, o := range slices.Backward(objects) {
+		u := &unstructured.Unstructured{Object: o}
+		kind, ok := applied[u.GetAPIVersion()+"/"+u.GetKind()]
+		if !ok {
+			return fail.New(fail.Usage, "%s %s is no kind that is applied", u.GetAPIVersion(), u.GetKind())
+		}
+		namespace := cmp.Or(u.GetNamespace(), c.namespace)
+		policy := meta.DeletePropagationBackground
+		err := c.core().Delete().AbsPath(c.path(kind.gv, namespace, kind.resource, u.GetName())).Body(&meta.DeleteOptions{PropagationPolicy: &policy}).Do(ctx).Error()
+		if err := unless(c.explain(err, "delete", kind.resource, namespace, u.GetName()), fail.NotFound); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Reach gives the way to a Service: its name where this process runs in the
+// cluster (the transport is then nil), the API server's proxy elsewhere.
+func (c *Client) Reach(namespace, service string, port int) (base string, transport http.RoundTripper) {
+	namespace = cmp.Or(namespace, c.namespace)
+	if c.inCluster {
+		return fmt.Sprintf("http://%s.%s.svc:%d", service, namespace, port), nil
+	}
+	return c.Proxy(Found{Namespace: namespace, Service: service, Port: strconv.Itoa(port)})
 }

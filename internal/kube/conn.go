@@ -70,6 +70,7 @@ type Client struct {
 	host      string
 	namespace string
 	as        string
+	inCluster bool
 	config    *rest.Config
 	http      *http.Client
 	groups    map[schema.GroupVersion]*rest.RESTClient
@@ -96,7 +97,7 @@ func New(o Options) (*Client, error) {
 		config.Wrap(guard)
 	}
 	c := &Client{
-		name: name, host: config.Host, namespace: cmp.Or(o.Namespace, namespace, "default"), as: o.As, config: config,
+		name: name, host: config.Host, namespace: cmp.Or(o.Namespace, namespace, "default"), as: o.As, inCluster: o.InCluster, config: config,
 		groups: map[schema.GroupVersion]*rest.RESTClient{}, now: time.Now, key: o.Key,
 	}
 	if len(c.key) == 0 {

@@ -45,6 +45,9 @@ type HTTPOptions struct {
 	MaxEvent int
 	// Dial replaces the dialler (a guard against forbidden addresses).
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Transport replaces the whole of it: for what is reached through a proxy
+	// with credentials of its own. It must not follow redirects or retry.
+	Transport http.RoundTripper
 }
 
 // HTTP is an Upstream that speaks HTTP/1.1. The answer of a plain call is read
@@ -54,7 +57,7 @@ type HTTPOptions struct {
 type HTTP struct {
 	o    HTTPOptions
 	base *url.URL
-	tr   *http.Transport
+	tr   http.RoundTripper
 }
 
 // NewHTTP makes an HTTP upstream; it does not connect. A wrong URL is a
@@ -90,6 +93,9 @@ func NewHTTP(o HTTPOptions) (*HTTP, error) {
 			return dialer.DialContext(ctx, "unix", o.Socket)
 		}
 	}
+	if o.Transport != nil {
+		return &HTTP{o: o, base: u, tr: o.Transport}, nil
+	}
 	return &HTTP{o: o, base: u, tr: &http.Transport{
 		DialContext: dial, DisableCompression: true,
 		MaxIdleConns: 1024, MaxIdleConnsPerHost: 1024, IdleConnTimeout: 90 * time.Second,
@@ -106,7 +112,11 @@ func canonical(names []string) []string {
 }
 
 // Close lets go of idle connections.
-func (h *HTTP) Close() { h.tr.CloseIdleConnections() }
+func (h *HTTP) Close() {
+	if t, ok := h.tr.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
 
 // Do implements Upstream.
 func (h *HTTP) Do(ctx context.Context, call *ai.Call) (*ai.Reply, error) {
