@@ -15,7 +15,7 @@ import (
 const (
 	atOnce          = 0
 	patienceApply   = 2 * time.Second  // what another object of the same apply may mend
-	patienceCrash   = 2 * time.Second  // the first CrashLoopBackOff
+	patienceCrash   = time.Second      // the first CrashLoopBackOff
 	patienceEnd     = 20 * time.Second // one end of a container: it is started again at once
 	patiencePull    = 20 * time.Second // a pull that failed for no clear reason
 	patienceNetwork = 60 * time.Second // a registry, a webhook, a volume that does not answer
@@ -186,8 +186,10 @@ func scheduling(s *Snapshot, r Replica) (trouble, bool) {
 		t.patience = patienceScaleUp
 		t.message = r.Name + " is held back by a scheduling gate"
 		return t, true
-	case has(t.detail, "unbound immediate PersistentVolumeClaims"):
+	case has(t.detail, "unbound immediate PersistentVolumeClaims"), hasAny(t.detail, "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"):
 		t.patience = patienceNetwork
+	case slices.ContainsFunc(s.Replicas, func(r Replica) bool { return r.Deleting }): // what goes makes room
+		t.patience = patienceRace
 	}
 	// The last word of the autoscaler counts.
 	for _, e := range events {
@@ -413,6 +415,11 @@ func probing(s *Snapshot, r Replica, c ContainerState) (trouble, bool) {
 		return trouble{}, false
 	}
 	t := trouble{code: CodeProbe, reason: "Unhealthy", at: c.Since, anchored: true, logs: true}
+	for _, one := range r.Conditions { // what was ready once has its budget from when it was not any more
+		if one.Type == "Ready" && one.Status == "False" && one.Since.After(t.at) {
+			t.at = one.Since
+		}
+	}
 	length, failures, declared := budget(s, c.Name)
 	t.patience = length
 	seen := 0
