@@ -1,0 +1,486 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/aictl/aictl/internal/ai/plugin"
+	"github.com/aictl/aictl/internal/deploy"
+	"github.com/aictl/aictl/internal/fail"
+)
+
+// DeployOptions say how a manifest is deployed.
+type DeployOptions struct {
+	// Reason and Actor are kept with the revision. Reason defaults to the
+	// manifest's own.
+	Reason, Actor string
+	// Dry says what would be, and changes nothing.
+	Dry bool
+	// Canary gives the new revision this share of the calls, in percent, until
+	// it is promoted or rolled back; 0 rolls it out.
+	Canary int
+	// Version is that of the picture that the deployment was planned from;
+	// empty takes what is there.
+	Version string
+}
+
+// Deploy makes the manifest a new revision of its service, and starts to roll
+// it out. dir is the manifest's folder. The same manifest over the same files
+// changes nothing. It returns before anything is ready: follow the rollout by
+// Watch.
+func (r *Runtime) Deploy(ctx context.Context, m *plugin.Manifest, dir string, o DeployOptions) (*deploy.Snapshot, error) {
+	m = m.Clone()
+	if err := m.Check(); err != nil {
+		return nil, err
+	}
+	if o.Canary < 0 || o.Canary > 99 {
+		return nil, fail.New(fail.Usage, "a canary gets 1 to 99 percent, not %d", o.Canary)
+	}
+	digest, err := m.Digest()
+	if err != nil {
+		return nil, err
+	}
+	var b *bundle
+	if m.Runtime == plugin.Process {
+		if _, err := m.Locate(dir); err != nil {
+			return nil, err
+		}
+		if b, err = collect(ctx, m, dir); err != nil {
+			return nil, err
+		}
+		digest += "+" + b.sum
+	}
+	if o.Reason == "" {
+		o.Reason = m.Reason
+	}
+	r.change.Lock()
+	defer r.change.Unlock()
+	s, rec, err := r.current(m.Name)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkVersion(rec, m.Name, o.Version); err != nil {
+		return nil, err
+	}
+	if s != nil {
+		if now := rec.find(rec.Target); rec.Canary == nil && now != nil && now.Digest == digest {
+			return s.snapshot(), nil
+		}
+		if err := checkCanary(rec, m, o.Canary); err != nil {
+			return nil, err
+		}
+	} else if o.Canary > 0 {
+		return nil, fail.New(fail.Usage, "the first revision of %s cannot be a canary: there is nothing to compare it with", m.Name)
+	}
+	now := r.now().UTC()
+	next := rec.clone()
+	n := 1
+	if len(next.Revisions) > 0 {
+		n = next.Revisions[len(next.Revisions)-1].Number + 1
+	}
+	rev := Revision{Number: n, Manifest: m, Digest: digest, Created: now, Reason: o.Reason, Actor: o.Actor}
+	if b != nil && !o.Dry {
+		if rev.Dir, err = b.copyTo(ctx, r.filesOf(m.Name, b.sum)); err != nil {
+			return nil, err
+		}
+	}
+	next.Revisions = append(next.Revisions, rev)
+	if o.Canary > 0 {
+		next.Canary = &Canary{Revision: n, Weight: o.Canary, Since: now}
+	} else {
+		next.Target, next.Canary, next.Replicas, next.Changed = n, nil, nil, now
+	}
+	return r.commit(ctx, s, rec, next, o.Dry)
+}
+
+func (r *Runtime) filesOf(service, sum string) string {
+	return filepath.Join(r.o.Dir, "files", service, sum[:24])
+}
+
+// current gives the service and a copy of its record; both are empty for a
+// name that is free.
+func (r *Runtime) current(name string) (*service, *Record, error) {
+	r.mu.Lock()
+	closed := r.closed
+	s := r.services[name]
+	r.mu.Unlock()
+	if closed {
+		return nil, nil, fail.New(fail.Unavailable, "the runtime is shutting down")
+	}
+	if s != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s, s.rec.clone(), nil
+	}
+	if _, err := r.o.Gateway.Describe(name); err == nil {
+		return nil, nil, fail.New(fail.Conflict, "there is a builtin service named %q", name).Hint("choose another name; aictl services list")
+	}
+	return nil, &Record{Name: name, Created: r.now().UTC()}, nil
+}
+
+func checkVersion(rec *Record, name, version string) error {
+	if version != "" && version != versionOf(rec) {
+		return Stale(name)
+	}
+	return nil
+}
+
+// versionOf is the token of optimistic concurrency.
+func versionOf(rec *Record) string {
+	return strconv.FormatInt(rec.Created.UnixMicro(), 36) + "-" + strconv.FormatInt(rec.Generation, 10)
+}
+
+func checkCanary(rec *Record, m *plugin.Manifest, weight int) error {
+	switch {
+	case weight == 0:
+		return nil
+	case m.Runtime == plugin.Kubernetes:
+		return refusedCanary()
+	case rec.Stable == 0 || rec.Stable != rec.Target:
+		return fail.New(fail.Conflict, "service/%s has no revision that was rolled out whole: there is nothing to compare a canary with", rec.Name).
+			Hint("aictl deploy status service/%s", rec.Name)
+	}
+	return nil
+}
+
+func refusedCanary() error {
+	return fail.New(fail.Refused, "Kubernetes splits calls by replicas, not by weight: it would need a second Deployment").
+		Hint("run the service with runtime: process, or deploy a second service")
+}
+
+// commit makes next what is asked for: on the cluster first, where the service
+// runs there; then in the store; then here. The caller holds change.
+func (r *Runtime) commit(ctx context.Context, s *service, before, next *Record, dry bool) (*deploy.Snapshot, error) {
+	next.Generation++
+	next.trim()
+	if err := r.apply(ctx, before, next, dry); err != nil {
+		return nil, err
+	}
+	if dry {
+		ghost, err := r.newService(next)
+		if err != nil {
+			return nil, err
+		}
+		return ghost.snapshot(), nil
+	}
+	if s == nil {
+		return r.create(ctx, next)
+	}
+	s.mu.Lock()
+	// What the runtime has found out itself meanwhile stays.
+	if s.rec.Generation != before.Generation {
+		s.mu.Unlock()
+		return nil, Stale(next.Name)
+	}
+	keep(s.rec, next)
+	serial := s.rec.Serial
+	next.Serial = serial + 1
+	if err := r.o.Store.SaveService(ctx, *next.clone(), serial); err != nil {
+		s.mu.Unlock()
+		return nil, err
+	}
+	if before.Target != next.Target {
+		s.best, s.progress = 0, r.now()
+	}
+	if c := next.Canary; c == nil || before.Canary == nil || *c != *before.Canary {
+		s.judge = nil
+	}
+	s.rec = next
+	err := s.adopt()
+	s.tell()
+	s.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	r.prune(next)
+	s.wake()
+	return s.snapshot(), nil
+}
+
+// keep carries over what the runtime wrote into the record since it was read.
+func keep(now, next *Record) {
+	if next.Stable != 0 || now.Stable != 0 {
+		next.Stable = now.Stable
+	}
+	for i := range next.Revisions {
+		if old := now.find(next.Revisions[i].Number); old != nil {
+			next.Revisions[i].Good = old.Good
+		}
+	}
+}
+
+func (r *Runtime) create(ctx context.Context, rec *Record) (*deploy.Snapshot, error) {
+	s, err := r.newService(rec)
+	if err != nil {
+		return nil, err
+	}
+	rec.Serial = 1
+	if err := r.o.Store.SaveService(ctx, *rec.clone(), 0); err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	r.services[rec.Name] = s
+	r.relist()
+	r.mu.Unlock()
+	s.begin()
+	return s.snapshot(), nil
+}
+
+// prune removes the copies that no revision refers to.
+func (r *Runtime) prune(rec *Record) {
+	root := filepath.Join(r.o.Dir, "files", rec.Name)
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		used := false
+		for _, rev := range rec.Revisions {
+			used = used || rev.Dir != "" && within(filepath.Join(root, e.Name()), rev.Dir)
+		}
+		if !used {
+			_ = os.RemoveAll(filepath.Join(root, e.Name()))
+		}
+	}
+}
+
+// apply makes the objects of a service on Kubernetes.
+func (r *Runtime) apply(ctx context.Context, before, next *Record, dry bool) error {
+	rev := next.find(next.Target)
+	if rev == nil || rev.Manifest.Runtime != plugin.Kubernetes {
+		if old := before.find(before.Target); old != nil && old.Manifest.Runtime == plugin.Kubernetes && !dry && r.o.Applier != nil {
+			return r.o.Applier.Delete(ctx, plugin.Render(old.Manifest, plugin.RenderOptions{})) // it moves here
+		}
+		return nil
+	}
+	if r.o.Applier == nil {
+		return fail.New(fail.Unavailable, "this control plane has no cluster to run %s on", next.Name).
+			Hint("give the server a kubeconfig, or deploy with runtime: process")
+	}
+	return r.o.Applier.Apply(ctx, plugin.Render(rev.Manifest, renderOptions(next, rev)), dry)
+}
+
+func renderOptions(rec *Record, rev *Revision) plugin.RenderOptions {
+	return plugin.RenderOptions{
+		Revision: strconv.Itoa(rev.Number), Reason: rev.Reason, Actor: rev.Actor, Replicas: rec.Replicas, Paused: rec.Paused, Restarted: rev.Restart,
+	}
+}
+
+// Change implements deploy.Cluster.
+func (r *Runtime) Change(ctx context.Context, ref deploy.Ref, c deploy.Change) (*deploy.Snapshot, error) {
+	if err := checkRef(ref); err != nil {
+		return nil, err
+	}
+	r.change.Lock()
+	defer r.change.Unlock()
+	s, rec, err := r.current(ref.Name)
+	if err != nil {
+		if fail.CodeOf(err) == fail.Conflict {
+			err = fail.New(fail.Refused, "service/%s is part of the control plane: it is changed with the control plane's version", ref.Name).
+				Hint("aictl services describe %s", ref.Name)
+		}
+		return nil, err
+	}
+	if s == nil {
+		return nil, noService(ref.Name)
+	}
+	if err := checkVersion(rec, ref.Name, c.Version); err != nil {
+		return nil, err
+	}
+	if c.Delete {
+		return r.remove(ctx, s, rec, c.Dry)
+	}
+	next := rec.clone()
+	if err := r.edit(rec, next, c); err != nil {
+		return nil, err
+	}
+	return r.commit(ctx, s, rec, next, c.Dry)
+}
+
+// Delete removes a service, its replicas and its history.
+func (r *Runtime) Delete(ctx context.Context, name, reason, actor string) error {
+	_, err := r.Change(ctx, deploy.Ref{Name: name}, deploy.Change{Delete: true, Cause: reason, Actor: actor})
+	return err
+}
+
+// edit makes the change in the record.
+func (r *Runtime) edit(rec, next *Record, c deploy.Change) error {
+	current := rec.find(rec.Target)
+	if current == nil {
+		return fail.New(fail.Internal, "service/%s has no revision", rec.Name)
+	}
+	remote := current.Manifest.Runtime == plugin.Remote
+	again := func(from *Revision, cause string) *Revision {
+		rev := *from
+		rev.Number, rev.Created = next.Revisions[len(next.Revisions)-1].Number+1, r.now().UTC()
+		rev.Reason, rev.Actor, rev.Good, rev.Restart = orElse(c.Cause, cause), c.Actor, false, time.Time{}
+		next.Revisions = append(next.Revisions, rev)
+		next.Target, next.Canary, next.Changed = rev.Number, nil, rev.Created
+		return &next.Revisions[len(next.Revisions)-1]
+	}
+	switch {
+	case c.Scale != nil:
+		if remote {
+			return fail.New(fail.Refused, "service/%s runs elsewhere: its replicas are not ours to scale", rec.Name)
+		}
+		if *c.Scale < 0 || *c.Scale > 100 {
+			return fail.New(fail.Usage, "%d replicas are not between 0 and 100", *c.Scale)
+		}
+		n := *c.Scale
+		next.Replicas = &n
+	case c.Restart:
+		if remote {
+			return fail.New(fail.Refused, "service/%s runs elsewhere: it is not ours to restart", rec.Name)
+		}
+		again(current, "restart").Restart = r.now().UTC()
+	case c.Undo != "":
+		n, err := strconv.Atoi(c.Undo)
+		old := rec.find(n)
+		if err != nil || old == nil {
+			return fail.New(fail.NotFound, "service/%s has no revision %q", rec.Name, c.Undo).Hint("aictl deploy history service/%s", rec.Name)
+		}
+		if n == rec.Target && rec.Canary == nil {
+			return fail.New(fail.Conflict, "service/%s is at revision %d already", rec.Name, n).Hint("aictl deploy history service/%s", rec.Name)
+		}
+		again(old, "undo to revision "+c.Undo)
+	case c.Pause != nil:
+		next.Paused = *c.Pause
+	case len(c.Images) > 0:
+		return r.setImage(rec, current, again, c)
+	case c.Canary != nil:
+		return editCanary(rec, next, c, r.now().UTC())
+	default:
+		return fail.New(fail.Usage, "the change changes nothing")
+	}
+	return nil
+}
+
+func orElse(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func (r *Runtime) setImage(rec *Record, current *Revision, again func(*Revision, string) *Revision, c deploy.Change) error {
+	if current.Manifest.Runtime != plugin.Kubernetes {
+		return fail.New(fail.Refused, "service/%s runs files, not an image", rec.Name).Hint("aictl deploy apply -f plugin.yaml")
+	}
+	var image string
+	for name, i := range c.Images {
+		if name != "" && name != rec.Name || len(c.Images) > 1 {
+			return fail.New(fail.NotFound, "service/%s has one container, %s", rec.Name, rec.Name)
+		}
+		image = i
+	}
+	m := current.Manifest.Clone()
+	m.Image = image
+	if err := m.Check(); err != nil {
+		return err
+	}
+	digest, err := m.Digest()
+	if err != nil {
+		return err
+	}
+	rev := again(current, "image "+image)
+	rev.Manifest, rev.Digest = m, digest
+	return nil
+}
+
+// editCanary starts, weighs or ends a canary.
+func editCanary(rec, next *Record, c deploy.Change, now time.Time) error {
+	k := c.Canary
+	if k.Promote || k.Abort {
+		if rec.Canary == nil {
+			return fail.New(fail.Conflict, "service/%s has no canary", rec.Name).Hint("aictl deploy status service/%s", rec.Name)
+		}
+		if k.Promote {
+			next.Target, next.Changed = rec.Canary.Revision, now
+		}
+		next.Canary = nil
+		return nil
+	}
+	if k.Weight < 1 || k.Weight > 99 {
+		return fail.New(fail.Usage, "a canary gets 1 to 99 percent, not %d", k.Weight)
+	}
+	number := 0
+	if k.Revision != "" {
+		number, _ = strconv.Atoi(k.Revision) // 0 is no revision
+	} else if rec.Canary != nil {
+		number = rec.Canary.Revision
+	}
+	rev := rec.find(number)
+	if rev == nil {
+		return fail.New(fail.NotFound, "service/%s has no revision %q", rec.Name, k.Revision).Hint("aictl deploy history service/%s", rec.Name)
+	}
+	if rev.Manifest.Runtime == plugin.Kubernetes {
+		return refusedCanary()
+	}
+	if rec.Stable == 0 || number == rec.Stable {
+		return fail.New(fail.Conflict, "revision %d is the one that serves: there is nothing to compare it with", number).
+			Hint("aictl deploy history service/%s", rec.Name)
+	}
+	next.Target = rec.Stable // a rollout that has not ended becomes the canary, or is dropped
+	next.Canary = &Canary{Revision: number, Weight: k.Weight, Since: now}
+	if rec.Canary != nil && rec.Canary.Revision == number {
+		next.Canary.Since = rec.Canary.Since
+	}
+	return nil
+}
+
+// remove deletes a service: from the store first, so that it does not come
+// back.
+func (r *Runtime) remove(ctx context.Context, s *service, rec *Record, dry bool) (*deploy.Snapshot, error) {
+	last := s.snapshot()
+	if dry {
+		return last, nil
+	}
+	if rev := rec.find(rec.Target); rev != nil && rev.Manifest.Runtime == plugin.Kubernetes && r.o.Applier != nil {
+		if err := r.o.Applier.Delete(ctx, plugin.Render(rev.Manifest, plugin.RenderOptions{})); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.o.Store.DeleteService(ctx, s.name); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.deleted = true
+	s.tell()
+	s.mu.Unlock()
+	s.end()
+	select {
+	case <-s.ended:
+	case <-ctx.Done(): // nobody waits: without grace, then
+		s.kill()
+		<-s.ended
+	}
+	r.mu.Lock()
+	delete(r.services, s.name)
+	r.relist()
+	r.mu.Unlock()
+	if err := os.RemoveAll(filepath.Join(r.o.Dir, "files", s.name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		r.o.Logger.Warn("files of a deleted service are left", "service", s.name, "error", err)
+	}
+	return last, nil
+}
+
+func noService(name string) error {
+	return fail.New(fail.NotFound, "no service named %q runs here", name).Hint("aictl deploy list --engine runtime")
+}
+
+func checkRef(ref deploy.Ref) error {
+	if ref.Kind != "" && ref.Kind != deploy.Service {
+		return fail.New(fail.NotFound, "the runtime has services only, no %s", ref.Kind).Hint("aictl deploy list --engine runtime")
+	}
+	if ref.Namespace != "" && ref.Namespace != namespace {
+		return fail.New(fail.NotFound, "the runtime has the namespace %s only", namespace).Hint("aictl deploy list --engine runtime")
+	}
+	return nil
+}
+
+// namespace is the only one.
+const namespace = "default"

@@ -1,0 +1,25 @@
+//go:build unix && !linux
+
+package runtime
+
+import (
+	"errors"
+	"syscall"
+)
+
+const dirVariable = "AICTL_RUNTIME_DIR"
+
+// attributes puts a child in a group of its own. Only Linux ends it with the
+// control plane: elsewhere an orphan is found by its pid file.
+func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+// limit does nothing: only Linux bounds a process from outside.
+func limit(int, command) {}
+
+func birth(int) (string, error) {
+	return "", errors.New("this system does not say when a process began")
+}
+
+func marked(string) map[int]bool { return map[int]bool{} }
+
+func residents(int) int64 { return 0 }
