@@ -2,7 +2,10 @@ package polish_test
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +32,8 @@ type deployDesk struct {
 	deps          operate.Deps
 	policy        op.Policy
 	home          string
+	vars          map[string]string
+	down          string // a host that does not answer
 }
 
 var web = deploy.Ref{Name: "web", Namespace: "shop"}
@@ -64,14 +69,20 @@ func (d *deployDesk) command(t *testing.T, args ...string) func(context.Context)
 	time.Local = time.UTC //nolint:gosmopolitan // the goldens show times
 	r := op.NewRegistry(d.policy)
 	operate.Bind(r, d.deps)
-	env := func(k string) string {
-		return map[string]string{"HOME": d.home, "AICTL_SERVER": "http://127.0.0.1:1", "LC_ALL": "C.UTF-8"}[k]
+	vars := map[string]string{"HOME": d.home, "LC_ALL": "C.UTF-8"}
+	if maps.Copy(vars, d.vars); d.vars == nil {
+		vars["AICTL_SERVER"] = "http://127.0.0.1:1"
 	}
+	env := func(k string) string { return vars[k] }
 	d.io.SetEnv(env)
 	f := factory.New(d.io, env)
 	f.Now = func() time.Time { return logsNoon }
 	f.Cwd = func() (string, error) { return d.home, nil }
 	f.Transport = op.InProcess{Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.URL.Host == d.down {
+			fail.WriteProblem(w, fail.New(fail.Unavailable, "down"))
+			return
+		}
 		r.ServeHTTP(w, req.WithContext(op.WithIdentity(req.Context(), op.Identity{Subject: "tester"})))
 	})}
 	root := cli.NewRoot(f)
@@ -315,4 +326,36 @@ deployment/web goes back (revision 3).
 			require.NotContains(t, d.out.String()+d.err.String(), "\x1b")
 		})
 	}
+}
+
+// TestDeploymentsOfSeveralContexts: each says which one it is of; one that does
+// not answer makes a partial answer, and a failed rollout weighs more.
+func TestDeploymentsOfSeveralContexts(t *testing.T) {
+	d := newDeployDesk(t)
+	config := filepath.Join(d.home, "config.yaml")
+	require.NoError(t, os.WriteFile(config, []byte("contexts:\n  - {name: east, server: 'http://127.0.0.1:1', namespace: shop}\n  - {name: west, server: 'http://127.0.0.1:2', namespace: shop}\n"), 0o600))
+	d.vars = map[string]string{"AICTL_CONFIG": config}
+	run := func(code fail.Code, args ...string) string {
+		d.out.buf.Reset()
+		err := d.run(t, append([]string{"deploy", "--context", "*"}, args...)...)
+		require.Equal(t, code, fail.CodeOf(err), "%v %v", args, err)
+		return d.out.String()
+	}
+	require.Equal(t, `CONTEXT   NAME             STATE   READY   UPDATED   REVISION   CHANGED   CAUSE
+east      deployment/web   ready   3/3           3          1   0s
+west      deployment/web   ready   3/3           3          1   0s
+`, run(fail.OK, "list"))
+	require.Contains(t, run(fail.OK, "status", "web"), "Context west:\ndeployment/web in shop  complete\n")
+	require.Equal(t, "[\"east\",\"west\"]\n", run(fail.OK, "status", "web", "-o", "json", "--jq", "map(.context)"))
+	d.kube.Says(web, "web-1-0", "app", false, "hello")
+	require.Contains(t, run(fail.OK, "logs", "web"), "west       web-1-0/app hello")
+
+	d.down = "127.0.0.1:2"
+	require.NotContains(t, run(fail.Partial, "list"), "west")
+	require.Contains(t, run(fail.Partial, "status", "web"), "complete")
+	require.Contains(t, d.err.String(), "context west did not answer: down")
+	d.crash()
+	require.Contains(t, run(fail.False, "status", "web"), "crash_loop")
+	d.down = "127.0.0.1:1"
+	run(fail.Partial, "list", "-o", "name")
 }

@@ -1,14 +1,18 @@
 package polish
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/aictl/aictl/internal/api"
+	"github.com/aictl/aictl/internal/cli/factory"
 	"github.com/aictl/aictl/internal/fail"
+	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/internal/output"
 	"github.com/aictl/aictl/internal/term"
 )
@@ -21,7 +25,92 @@ func (c *deployCommand) status(cmd *cobra.Command, in any) error {
 	if err := c.namespace(cmd, &q.Namespace); err != nil {
 		return err
 	}
-	return c.f.Run(cmd.Context(), api.DeployShow, q)
+	s, err := c.f.Settings()
+	if err != nil || len(s.Targets) < 2 {
+		return c.f.Run(cmd.Context(), api.DeployShow, q)
+	}
+	return c.statusOfAll(cmd.Context(), s.Targets, *q)
+}
+
+// statusOfAll asks every context: a page each, or one list. A failed rollout
+// weighs more than a context that did not answer.
+func (c *deployCommand) statusOfAll(ctx context.Context, targets []factory.Target, q api.DeployStatusInput) error {
+	if err := op.Validate(&q); err != nil {
+		return err
+	}
+	p, err := c.f.Printer()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := c.f.Deadline(ctx, logsTimeout)
+	defer cancel()
+	answers, errs := make([]api.DeployStatus, len(targets)), make([]error, len(targets))
+	var wg sync.WaitGroup
+	for i, t := range targets {
+		wg.Go(func() {
+			cl, err := c.f.Client(t)
+			if err != nil {
+				errs[i] = err
+				return
+			}
+			defer cl.Close()
+			one := q
+			if !c.f.Flags.Set["namespace"] {
+				one.Namespace = t.Namespace
+			}
+			answers[i], errs[i] = api.DeployShow.Call(ctx, cl, one)
+			answers[i].Context = t.Name
+		})
+	}
+	wg.Wait()
+	var list []api.DeployStatus
+	var failed []api.BackendFailure
+	var worst error
+	for i, t := range targets {
+		if errs[i] != nil {
+			e := fail.From(errs[i])
+			failed = append(failed, api.BackendFailure{Backend: "context " + t.Name, Code: e.Code, Message: e.Error(), Next: e.Next})
+			continue
+		}
+		list = append(list, answers[i])
+		if v := statusError(answers[i]); v != nil && (worst == nil || fail.CodeOf(v) == fail.False) {
+			worst = v
+		}
+	}
+	if len(list) == 0 {
+		return errs[0]
+	}
+	if !p.Human() {
+		err = p.Print(list)
+	}
+	for i := range list {
+		if err != nil || !p.Human() {
+			break
+		}
+		gap := "\n"
+		if i == 0 {
+			gap = ""
+		}
+		if _, err = fmt.Fprintf(p.Out(), "%s%s\n", gap, p.Env().Styles.Muted("Context "+term.SafeLine(list[i].Context)+":")); err == nil {
+			err = c.statusPage(p, list[i])
+		}
+	}
+	if err != nil {
+		return err
+	}
+	missing := partial(c.f, failed)
+	if worst != nil {
+		return worst
+	}
+	return missing
+}
+
+// statusError is the exit of a status.
+func statusError(s api.DeployStatus) error {
+	if s.Verdict.Code == "paused" { // seen, and no question of a rollout's outcome
+		return nil
+	}
+	return judged(title(s.Workload), s.Verdict)
 }
 
 // judged is the error that a verdict deserves: 10 for a failure, 11 for what
@@ -36,20 +125,24 @@ func judged(what string, v api.DeployVerdict) error {
 	return nil
 }
 
-// showStatus is the page of one workload: what, why, the next command, then
-// the replicas and what happened.
+// showStatus shows one workload, and ends as its verdict demands.
 func (c *deployCommand) showStatus(p *output.Printer, out any) error {
 	s := out.(api.DeployStatus) //nolint:forcetypeassert // the declaration says so
-	verdict := judged(title(s.Workload), s.Verdict)
-	if s.Verdict.Code == "paused" { // seen, and no question of a rollout's outcome
-		verdict = nil
+	var err error
+	if p.Human() {
+		err = c.statusPage(p, s)
+	} else {
+		err = p.Print(s)
 	}
-	if !p.Human() {
-		if err := p.Print(s); err != nil {
-			return err
-		}
-		return verdict
+	if err != nil {
+		return err
 	}
+	return statusError(s)
+}
+
+// statusPage is the page of one workload: what, why, the next command, then the
+// replicas and what happened.
+func (*deployCommand) statusPage(p *output.Printer, s api.DeployStatus) error {
 	env := p.Env()
 	var b strings.Builder
 	st := env.Styles
@@ -96,7 +189,7 @@ func (c *deployCommand) showStatus(p *output.Printer, out any) error {
 			return err
 		}
 	}
-	return verdict
+	return nil
 }
 
 // verdictLines are a verdict's why and next, with the last lines of the
@@ -357,7 +450,7 @@ func diffLines(b *strings.Builder, env output.Env, c api.DeployChange) {
 	}
 }
 
-// clockWidth keeps the columns of a followed rollout apart.
+// kindWidth keeps the columns of a followed rollout apart.
 const kindWidth = 9
 
 // followLine is one event of a followed rollout.
