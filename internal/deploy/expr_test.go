@@ -36,7 +36,8 @@ func TestParseExpr(t *testing.T) {
 		t.Run(text, func(t *testing.T) {
 			e, err := deploy.ParseExpr(text, kubepath.Compile)
 			require.NoError(t, err)
-			require.Equal(t, w, want{e.Kind, e.Left, e.Op, e.Right})
+			got := want{e.Kind, e.Left, e.Op, e.Right}
+			require.Equal(t, w, got)
 			require.Equal(t, strings.TrimSpace(text), e.Text)
 		})
 	}

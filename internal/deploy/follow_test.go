@@ -161,7 +161,8 @@ func TestFollowEndsWithItsCause(t *testing.T) {
 
 		// A reader that goes away ends everything.
 		c = rolling(t)
-		for range deploy.Follow(t.Context(), c, web, deploy.FollowOptions{}) {
+		for _, err := range deploy.Follow(t.Context(), c, web, deploy.FollowOptions{}) {
+			require.NoError(t, err)
 			break
 		}
 	})

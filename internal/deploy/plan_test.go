@@ -38,20 +38,24 @@ func TestDiff(t *testing.T) {
 		{"nothing", func(*deploy.Template) {}, nil, ""},
 		{
 			"an image", func(t *deploy.Template) { t.Containers[1].Image = "app:2" },
-			[]api.DeployChange{{Kind: "image", Action: "changed", Where: "app", Old: "app:1", New: "app:2"}}, "app image: app:1 → app:2",
+			[]api.DeployChange{{Kind: "image", Action: "changed", Where: "app", Old: "app:1", New: "app:2"}},
+			"app image: app:1 → app:2",
 		},
 		{
 			"a command's words stay apart", func(t *deploy.Template) { t.Containers[1].Command = []string{"/bin/app", "a", "b"} },
-			[]api.DeployChange{{Kind: "command", Action: "changed", Where: "app", Old: `["/bin/app","a b"]`, New: `["/bin/app","a","b"]`}}, `app command: ["/bin/app","a b"] → ["/bin/app","a","b"]`,
+			[]api.DeployChange{{Kind: "command", Action: "changed", Where: "app", Old: `["/bin/app","a b"]`, New: `["/bin/app","a","b"]`}},
+			`app command: ["/bin/app","a b"] → ["/bin/app","a","b"]`,
 		},
 		{"no args", func(t *deploy.Template) { t.Containers[1].Args = nil }, []api.DeployChange{{Kind: "args", Action: "removed", Where: "app", Old: `["-v"]`}}, `app args removed: ["-v"]`},
 		{
 			"another value of a variable", func(t *deploy.Template) { t.Containers[1].Env[0].Source = "value sha256:bb" },
-			[]api.DeployChange{{Kind: "env", Action: "changed", Where: "app", Name: "MODE", Old: "value sha256:aa", New: "value sha256:bb"}}, "app env MODE: another value",
+			[]api.DeployChange{{Kind: "env", Action: "changed", Where: "app", Name: "MODE", Old: "value sha256:aa", New: "value sha256:bb"}},
+			"app env MODE: another value",
 		},
 		{
 			"another source of a variable", func(t *deploy.Template) { t.Containers[1].Env[1].Source = "value sha256:cc" },
-			[]api.DeployChange{{Kind: "env", Action: "changed", Where: "app", Name: "TOKEN", Old: "secret/app:token", New: "value sha256:cc"}}, "app env TOKEN: secret/app:token → a value",
+			[]api.DeployChange{{Kind: "env", Action: "changed", Where: "app", Name: "TOKEN", Old: "secret/app:token", New: "value sha256:cc"}},
+			"app env TOKEN: secret/app:token → a value",
 		},
 		{
 			"the order of variables", func(t *deploy.Template) {
@@ -62,33 +66,40 @@ func TestDiff(t *testing.T) {
 		{"a limit", func(t *deploy.Template) { t.Containers[1].Limits = nil }, []api.DeployChange{{Kind: "limit", Action: "removed", Where: "app", Name: "memory", Old: "64Mi"}}, "app limit memory removed: 64Mi"},
 		{
 			"a request", func(t *deploy.Template) { t.Containers[1].Request["memory"] = "1Gi" },
-			[]api.DeployChange{{Kind: "request", Action: "added", Where: "app", Name: "memory", New: "1Gi"}}, "app request memory added: 1Gi",
+			[]api.DeployChange{{Kind: "request", Action: "added", Where: "app", Name: "memory", New: "1Gi"}},
+			"app request memory added: 1Gi",
 		},
 		{
 			"a probe", func(t *deploy.Template) { t.Containers[1].Probes["liveness"] = "exec true" },
-			[]api.DeployChange{{Kind: "probe", Action: "added", Where: "app", Name: "liveness", New: "exec true"}}, "app probe liveness added: exec true",
+			[]api.DeployChange{{Kind: "probe", Action: "added", Where: "app", Name: "liveness", New: "exec true"}},
+			"app probe liveness added: exec true",
 		},
 		{
 			"a mount", func(t *deploy.Template) { t.Containers[1].Mounts = []string{"/etc/app from other"} },
-			[]api.DeployChange{{Kind: "mount", Action: "changed", Where: "app", Name: "/etc/app", Old: "settings", New: "other"}}, "app mount /etc/app: settings → other",
+			[]api.DeployChange{{Kind: "mount", Action: "changed", Where: "app", Name: "/etc/app", Old: "settings", New: "other"}},
+			"app mount /etc/app: settings → other",
 		},
 		{"a port", func(t *deploy.Template) { t.Containers[1].Ports = nil }, []api.DeployChange{{Kind: "port", Action: "removed", Where: "app", Name: "8080"}}, "app port 8080 removed"},
 		{
 			"a volume", func(t *deploy.Template) { t.Volumes[0].Source = "configmap/app-2" },
-			[]api.DeployChange{{Kind: "volume", Action: "changed", Name: "settings", Old: "configmap/app", New: "configmap/app-2"}}, "volume settings: configmap/app → configmap/app-2",
+			[]api.DeployChange{{Kind: "volume", Action: "changed", Name: "settings", Old: "configmap/app", New: "configmap/app-2"}},
+			"volume settings: configmap/app → configmap/app-2",
 		},
 		{"a service account", func(t *deploy.Template) { t.ServiceAccount = "" }, []api.DeployChange{{Kind: "service_account", Action: "removed", Old: "app"}}, "service_account removed: app"},
 		{
 			"a node selector", func(t *deploy.Template) { t.NodeSelector["disk"] = "hdd" },
-			[]api.DeployChange{{Kind: "node_selector", Action: "changed", Name: "disk", Old: "ssd", New: "hdd"}}, "node_selector disk: ssd → hdd",
+			[]api.DeployChange{{Kind: "node_selector", Action: "changed", Name: "disk", Old: "ssd", New: "hdd"}},
+			"node_selector disk: ssd → hdd",
 		},
 		{
 			"an annotation without a value", func(t *deploy.Template) { t.Annotations["x"] = "" },
-			[]api.DeployChange{{Kind: "annotation", Action: "added", Name: "x"}}, "annotation x added",
+			[]api.DeployChange{{Kind: "annotation", Action: "added", Name: "x"}},
+			"annotation x added",
 		},
 		{
 			"a container in place of another", func(t *deploy.Template) { t.Containers[0].Init = false },
-			[]api.DeployChange{{Kind: "container", Action: "added", Where: "migrate", New: "migrate:1"}, {Kind: "container", Action: "removed", Where: "migrate", Old: "migrate:1"}}, "container migrate added: migrate:1",
+			[]api.DeployChange{{Kind: "container", Action: "added", Where: "migrate", New: "migrate:1"}, {Kind: "container", Action: "removed", Where: "migrate", Old: "migrate:1"}},
+			"container migrate added: migrate:1",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -180,7 +180,9 @@ func (w *vigil) clauses() []*clause { return slices.Concat(w.until, w.failIf) }
 // expressions unknown; a wrong question ends the wait.
 func (w *vigil) askAll(ctx context.Context) error {
 	for _, c := range w.clauses() {
-		t, found, err := Unknown, "", error(nil)
+		var t Truth
+		var found string
+		var err error
 		switch c.Kind { //nolint:exhaustive // the others are read off the picture
 		case ExprMetric:
 			t, found, err = askMetric(ctx, w.o.Asker, c.Expr, c.any)

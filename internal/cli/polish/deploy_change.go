@@ -140,7 +140,7 @@ func (c *deployCommand) apply(cmd *cobra.Command, in any) error {
 	if path == "" {
 		return fail.New(fail.Usage, "-f is required: the manifest").Hint("aictl deploy apply -f plugin.yaml")
 	}
-	var r io.Reader = c.f.IO.In
+	r := c.f.IO.In
 	if path != "-" {
 		file, err := os.Open(path) //nolint:gosec // the person names it
 		if err != nil {
