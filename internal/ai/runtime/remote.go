@@ -20,6 +20,8 @@ type Endpoint struct {
 	Header http.Header
 	// Dial replaces the dialler; nil is the plain one.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Transport replaces the whole of it: a proxy with credentials of its own.
+	Transport http.RoundTripper
 }
 
 // Applier runs services on Kubernetes. Errors are *fail.Error.
@@ -48,9 +50,9 @@ func (r *replica) endpoint() (*upstream, error) {
 		if err != nil {
 			return nil, err
 		}
-		o.BaseURL, o.Header, o.Dial = e.URL, e.Header, e.Dial
+		o.BaseURL, o.Header, o.Dial, o.Transport = e.URL, e.Header, e.Dial, e.Transport
 	}
-	up := &upstream{base: o.BaseURL, dial: o.Dial, header: o.Header}
+	up := &upstream{base: o.BaseURL, dial: o.Dial, header: o.Header, transport: o.Transport}
 	if up.dial == nil {
 		up.dial = (&net.Dialer{Timeout: 5 * time.Second}).DialContext
 	}
@@ -80,6 +82,9 @@ func (r *replica) runRemote() {
 	defer up.Close()
 	ask := newAsker(up.dial, up.base)
 	ask.header = up.header
+	if up.transport != nil {
+		ask.tr = up.transport
+	}
 	defer ask.close()
 	look := make(chan struct{}, 1)
 	inst := &instance{pool: r.rev.pool, name: r.name, up: up}

@@ -482,7 +482,7 @@ func (w *watcher) fat() bool {
 
 // asker probes a replica over HTTP.
 type asker struct {
-	tr     *http.Transport
+	tr     http.RoundTripper
 	base   string
 	header http.Header
 }
@@ -521,7 +521,11 @@ func (a *asker) get(ctx context.Context, path string, timeout time.Duration) err
 	return nil
 }
 
-func (a *asker) close() { a.tr.CloseIdleConnections() }
+func (a *asker) close() {
+	if t, ok := a.tr.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
 
 // upstream is where calls and probes of an instance go.
 type upstream struct {
@@ -529,4 +533,6 @@ type upstream struct {
 	dial   func(ctx context.Context, network, address string) (net.Conn, error)
 	base   string
 	header http.Header
+	// transport replaces dial where there is one.
+	transport http.RoundTripper
 }

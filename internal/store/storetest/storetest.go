@@ -19,6 +19,8 @@ import (
 
 	"github.com/aictl/aictl/internal/ai/chat"
 	"github.com/aictl/aictl/internal/ai/chat/chattest"
+	"github.com/aictl/aictl/internal/ai/plugin"
+	"github.com/aictl/aictl/internal/ai/runtime"
 	"github.com/aictl/aictl/internal/audit"
 	"github.com/aictl/aictl/internal/authn"
 	"github.com/aictl/aictl/internal/fail"
@@ -70,6 +72,7 @@ func Conformance(t *testing.T, empty func(t *testing.T) string) {
 		})
 	})
 	t.Run("foreign text", func(t *testing.T) { foreign(t, Open(t, empty(t))) })
+	t.Run("services", func(t *testing.T) { services(t, Open(t, empty(t))) })
 	t.Run("audit", func(t *testing.T) { chain(t, Open(t, empty(t))) })
 	t.Run("one chain of several writers", func(t *testing.T) { replicas(t, empty(t)) })
 	t.Run("kept over a restart", func(t *testing.T) { restart(t, empty(t)) })
@@ -149,6 +152,31 @@ func tokens(t *testing.T, s *store.Store) {
 		require.Equal(t, c.valid, list[0].Tokens, "an expired token is not counted")
 		require.Zero(t, list[1].Tokens, "a revoked token is not counted")
 	}
+}
+
+// services holds the records of the runtime: a write of what has changed in
+// between is refused, and what was acknowledged is there.
+func services(t *testing.T, s *store.Store) {
+	x := store.Services{Store: s}
+	one := runtime.Record{Name: "digest", Serial: 1, Generation: 1, Target: 1, Created: start, Changed: start, Revisions: []runtime.Revision{
+		{Number: 1, Digest: "d", Created: start, Reason: "first\x00", Manifest: &plugin.Manifest{Name: "digest", Version: "1", Runtime: plugin.Remote, URL: "http://127.0.0.1:1"}},
+	}}
+	require.NoError(t, x.SaveService(t.Context(), one, 0))
+	require.Equal(t, fail.Conflict, fail.CodeOf(x.SaveService(t.Context(), one, 0)), "it is there")
+	two := one
+	two.Serial, two.Target = 2, 2
+	require.Equal(t, fail.Conflict, fail.CodeOf(x.SaveService(t.Context(), two, 7)))
+	require.NoError(t, x.SaveService(t.Context(), two, 1))
+	all, err := x.LoadServices(t.Context())
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+	require.Equal(t, 2, all[0].Target)
+	require.Equal(t, "http://127.0.0.1:1", all[0].Revisions[0].Manifest.URL)
+	require.NoError(t, x.DeleteService(t.Context(), "digest"))
+	require.NoError(t, x.DeleteService(t.Context(), "digest"))
+	all, err = x.LoadServices(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, all)
 }
 
 // foreign is text that one of the databases would refuse.
