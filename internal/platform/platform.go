@@ -26,11 +26,13 @@ import (
 	"github.com/aictl/aictl/internal/ai/chat/assistant"
 	"github.com/aictl/aictl/internal/ai/forecast"
 	"github.com/aictl/aictl/internal/ai/gateway"
+	"github.com/aictl/aictl/internal/ai/runtime"
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/audit"
 	"github.com/aictl/aictl/internal/authn"
 	"github.com/aictl/aictl/internal/authz"
 	"github.com/aictl/aictl/internal/backends"
+	"github.com/aictl/aictl/internal/deploy/kubepath"
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/limit"
 	"github.com/aictl/aictl/internal/logs"
@@ -82,6 +84,8 @@ type Platform struct {
 	models   *models
 	registry *op.Registry
 	backends *backends.Set
+	runtime  *runtime.Runtime
+	secrets  func(ctx context.Context) (*secrets.Stores, error)
 	config   atomic.Pointer[serverconfig.Config]
 	chat     atomic.Pointer[chat.Service]
 	closers  []closer
@@ -111,6 +115,14 @@ func (p *Platform) open(ctx context.Context) error {
 		return err
 	}
 	if err := p.Apply(nil, p.o.Config); err != nil {
+		return err
+	}
+	p.backends = backends.New(observed(p.o))
+	p.closing("backends", func() error { p.backends.Close(); return nil })
+	p.secrets = p.secretStores(secrets.Config{
+		Stores: p.clusterSecrets(), Gate: operate.SecretGate(p.backends.Metrics(), p.o.Now), Consumers: operate.SecretConsumers(p.clusters, p.o.Now),
+	})
+	if err := p.openRuntime(ctx); err != nil {
 		return err
 	}
 	p.bind()
@@ -247,10 +259,9 @@ func (p *Platform) bind() {
 		Begin:     p.audit.Begin,
 		MaxBody:   int64(p.o.Config.Limits.BodyBytes),
 	})
-	p.backends = backends.New(observed(p.o))
-	p.closing("backends", func() error { p.backends.Close(); return nil })
 	operate.Bind(p.registry, operate.Deps{
-		Secrets: p.secretStores(secrets.Config{Gate: operate.SecretGate(p.backends.Metrics(), p.o.Now)}), MayReveal: mayReveal,
+		Clusters: p.clusters, Apply: p.deployManifest, Paths: kubepath.Compile, Permissions: p.permissions(),
+		Secrets: p.secrets, MayReveal: mayReveal,
 		Metrics: p.backends.Metrics(), Alerts: p.backends.Alerts(), Now: p.o.Now,
 	})
 	ops.Bind(p.registry, ops.Deps{

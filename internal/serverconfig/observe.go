@@ -33,7 +33,8 @@ type Backends struct {
 
 // Kubernetes is the cluster whose deployments and secrets the platform
 // operates, and where it puts services of the runtime kubernetes. The caller is
-// impersonated (by user and the groups aictl:ROLE), so that nobody may do there
+// impersonated, as the user aictl:ACCOUNT with the groups aictl:ROLE (of a role
+// in one namespace: aictl:ROLE:NAMESPACE), so that nobody may do there
 // through the platform what they may not do themselves: the platform's own
 // account needs the permission to impersonate and no more.
 type Kubernetes struct {
