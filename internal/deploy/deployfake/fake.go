@@ -139,6 +139,9 @@ func (c *Cluster) Settle(r deploy.Ref) {
 	it := c.must(r)
 	w := &it.snapshot.Workload
 	w.Updated, w.Ready, w.Available, w.State = w.Desired, w.Desired, w.Desired, "ready"
+	if w.Desired == 0 {
+		w.State = "stopped"
+	}
 	it.snapshot.Observed = it.snapshot.Generation
 	it.replicas(w.Desired, w.Revision, true, c.now().UTC())
 	for i := range it.history {
@@ -257,6 +260,9 @@ func (c *Cluster) List(_ context.Context, f deploy.Filter) ([]api.Workload, erro
 	defer c.mu.Unlock()
 	if c.err != nil {
 		return nil, c.err
+	}
+	if strings.ContainsAny(f.Selector, "()") {
+		return nil, fail.New(fail.Usage, "the selector %q is not of the form a=b,c=d", f.Selector)
 	}
 	out := []api.Workload{}
 	for k, it := range c.items {
