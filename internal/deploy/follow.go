@@ -28,6 +28,9 @@ type FollowOptions struct {
 // verdict does not wait for a node that is away.
 const logsWithin = 3 * time.Second
 
+// relatedWithin bounds the second look at what is said to be missing.
+const relatedWithin = time.Second
+
 // picture is one element of a watch.
 type picture struct {
 	s   *Snapshot
@@ -76,7 +79,7 @@ func Follow(ctx context.Context, c Cluster, r Ref, o FollowOptions) iter.Seq2[ap
 				continue
 			}
 			var v api.DeployVerdict
-			v, state = Judge(state, last, now(), o.JudgeOptions)
+			v, state = judge(ctx, c, state, last, now(), o.JudgeOptions)
 			if v.Outcome == api.DeployProgressing {
 				if !f.remark(v) {
 					return
@@ -89,6 +92,28 @@ func Follow(ctx context.Context, c Cluster, r Ref, o FollowOptions) iter.Seq2[ap
 			return
 		}
 	}
+}
+
+// judge is Judge with a second look at what is said to be missing: it may have
+// come while the kubelet did not look.
+func judge(ctx context.Context, c Cluster, prev State, s *Snapshot, now time.Time, o JudgeOptions) (api.DeployVerdict, State) {
+	v, st := Judge(prev, s, now, o)
+	if v.Code != CodeConfig || v.Outcome != api.DeployFailed || o.Grace != nil {
+		return v, st
+	}
+	ctx, cancel := context.WithTimeout(ctx, relatedWithin)
+	defer cancel()
+	around, err := c.Related(ctx, Ref{Kind: s.Workload.Kind, Namespace: s.Workload.Namespace, Name: s.Workload.Name})
+	if err != nil || around == nil { // what may not be read stays as the engine says
+		return v, st
+	}
+	o.Present = map[string]bool{}
+	for _, f := range around.Config {
+		if f.Hash != "" {
+			o.Present[strings.ToLower(f.Object)] = true
+		}
+	}
+	return Judge(prev, s, now, o)
 }
 
 // rearm sets the timer for when the judgement may change by time alone.
@@ -300,7 +325,7 @@ func Status(ctx context.Context, c Cluster, r Ref, o FollowOptions) (api.DeployS
 	if err != nil {
 		return api.DeployStatus{}, err
 	}
-	v, st := Judge(State{}, s, now(), o.JudgeOptions)
+	v, st := judge(ctx, c, State{}, s, now(), o.JudgeOptions)
 	fetchLogs(ctx, c, s, &v, st, o.Lines)
 	out := api.DeployStatus{Workload: s.Workload, Version: s.Version, Verdict: v, Replicas: []api.DeployReplica{}, Events: []api.DeployEvent{}, Time: now().UTC()}
 	if s.Canary != nil {

@@ -141,6 +141,43 @@ func TestFollowBringsTheLastLines(t *testing.T) {
 	})
 }
 
+// TestConfigThatCameLate: a kubelet says for ten seconds and more that a
+// ConfigMap is missing which has come meanwhile; one that has not is called.
+func TestConfigThatCameLate(t *testing.T) {
+	for _, comes := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			c := rolling(t)
+			c.Edit(web, func(s *deploy.Snapshot) {
+				for i := range s.Replicas {
+					s.Replicas[i].Containers = []deploy.ContainerState{{Name: "web", State: "waiting", Reason: "CreateContainerConfigError", Message: `configmap "web-settings" not found`}}
+				}
+			})
+			missing := deploy.Fingerprint{Object: "configmap/web-settings"}
+			c.Around(web, deploy.Related{Config: []deploy.Fingerprint{missing}})
+			start := time.Now()
+			go func() {
+				time.Sleep(time.Second)
+				if comes {
+					missing.Hash = "x"
+					c.Around(web, deploy.Related{Config: []deploy.Fingerprint{missing}})
+				}
+				time.Sleep(11 * time.Second)
+				c.Settle(web)
+			}()
+			events, err := follow(t.Context(), c, deploy.FollowOptions{})
+			require.NoError(t, err)
+			v := events[len(events)-1].Verdict
+			if comes {
+				require.Equal(t, api.DeployComplete, v.Outcome, v.Message)
+				return
+			}
+			require.Equal(t, deploy.CodeConfig, v.Code)
+			require.Equal(t, 2*time.Second, time.Since(start))
+			time.Sleep(time.Minute) // until the script has ended
+		})
+	}
+}
+
 func TestFollowEndsWithItsCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := rolling(t)

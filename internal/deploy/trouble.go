@@ -3,6 +3,7 @@ package deploy
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -79,6 +80,21 @@ func (t *trouble) settle(prev State, now time.Time, grace *time.Duration) {
 		} else {
 			t.due = t.since.Add(*grace)
 		}
+	}
+}
+
+// absent finds what a kubelet misses.
+var absent = regexp.MustCompile(`(?i)\b(configmap|secret) "([^"]+)" not found`)
+
+// believe gives a kubelet that misses what exists by now the time to look
+// again: it does so every ten seconds or more.
+func (t *trouble) believe(present map[string]bool) {
+	if t.code != CodeConfig || len(present) == 0 {
+		return
+	}
+	if m := absent.FindStringSubmatch(t.detail); m != nil && present[strings.ToLower(m[1])+"/"+m[2]] {
+		t.patience = patienceNetwork
+		t.message += "; it exists by now, and the node has not looked again"
 	}
 }
 

@@ -48,6 +48,9 @@ type JudgeOptions struct {
 	Generation int64
 	// Engine is added to the commands that are suggested.
 	Engine string
+	// Present are ConfigMaps and Secrets ("secret/web") that are known to exist
+	// by now: a kubelet that says otherwise has not looked again yet.
+	Present map[string]bool
 }
 
 // State is what a judgement remembers for the next one. The zero value
@@ -102,6 +105,7 @@ func Judge(prev State, s *Snapshot, now time.Time, o JudgeOptions) (api.DeployVe
 	}
 	found := troubles(s, now)
 	for i := range found {
+		found[i].believe(o.Present)
 		found[i].settle(prev, now, o.Grace)
 		next.seen[found[i].key()] = found[i].since
 	}

@@ -93,6 +93,7 @@ func Wait(ctx context.Context, c Cluster, r Ref, o WaitOptions) iter.Seq2[api.De
 			return
 		}
 		w := newVigil(o)
+		w.cluster = c
 		pictures, stop := watch(ctx, c, r)
 		defer stop()
 		tick := time.NewTicker(w.interval)
@@ -128,7 +129,7 @@ func Wait(ctx context.Context, c Cluster, r Ref, o WaitOptions) iter.Seq2[api.De
 			if w.last == nil {
 				continue
 			}
-			w.look()
+			w.look(ctx)
 			for _, cl := range w.clauses() {
 				if cl.fresh {
 					cl.fresh = false
@@ -149,6 +150,7 @@ func Wait(ctx context.Context, c Cluster, r Ref, o WaitOptions) iter.Seq2[api.De
 // vigil is the state of one wait.
 type vigil struct {
 	o             WaitOptions
+	cluster       Cluster
 	now           func() time.Time
 	interval      time.Duration
 	until, failIf []*clause
@@ -238,9 +240,9 @@ func askAlert(ctx context.Context, a Asker, e Expr) (Truth, string, error) {
 }
 
 // look reads what the picture says.
-func (w *vigil) look() {
+func (w *vigil) look(ctx context.Context) {
 	now := w.now()
-	w.verdict, w.state = Judge(w.state, w.last, now, w.o.JudgeOptions)
+	w.verdict, w.state = judge(ctx, w.cluster, w.state, w.last, now, w.o.JudgeOptions)
 	for _, c := range w.clauses() {
 		switch c.Kind { //nolint:exhaustive // the others are asked for
 		case ExprRollout:
