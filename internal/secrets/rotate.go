@@ -273,8 +273,13 @@ func (w *worker) save(ctx context.Context, format string, args ...any) error {
 }
 
 func (w *worker) to(ctx context.Context, step Step, format string, args ...any) error {
+	before := w.x.Step
 	w.x.Step = step
-	return w.save(ctx, format, args...)
+	err := w.save(ctx, format, args...)
+	if err != nil {
+		w.x.Step = before // what is not durable has not happened
+	}
+	return err
 }
 
 func (w *worker) write(action string) Write {
