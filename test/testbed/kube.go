@@ -42,7 +42,11 @@ type Cluster struct {
 	Dir string
 
 	bin        string
+	parts      []*kubePart
 	namespaces atomic.Int64
+	played     atomic.Int64
+	telling    sync.Mutex // kwok where logs are
+	failed     atomic.Bool
 	lazily
 }
 
@@ -75,7 +79,9 @@ func Kubernetes(t testing.TB) *Cluster {
 	if kube.cluster == nil && kube.err == nil {
 		start := time.Now()
 		kube.cluster, kube.err = startKubernetes(bin)
-		if kube.err == nil {
+		if kube.err != nil {
+			kube.cluster = nil
+		} else {
 			t.Logf("Kubernetes %s is up after %s", KubeVersion, time.Since(start).Round(time.Millisecond))
 		}
 	}
@@ -83,14 +89,18 @@ func Kubernetes(t testing.TB) *Cluster {
 	c := kube.cluster
 	t.Cleanup(func() {
 		if t.Failed() {
+			c.failed.Store(true)
 			t.Logf("the logs of the cluster are in %s", c.Dir)
+			if err := c.died(); err != nil {
+				t.Log(err)
+			}
 		}
 	})
 	return c
 }
 
 func startKubernetes(bin string) (*Cluster, error) {
-	dir, err := os.MkdirTemp("", "aictl-kube-")
+	dir, err := kubeDir()
 	if err != nil {
 		return nil, err
 	}
@@ -100,10 +110,14 @@ func startKubernetes(bin string) (*Cluster, error) {
 	}
 	api, client, peer, kwok := ports[0], ports[1], ports[2], ports[3]
 	c := &Cluster{URL: fmt.Sprintf("https://127.0.0.1:%d", api), Dir: dir, bin: bin, Kubeconfig: filepath.Join(dir, "kubeconfig")}
+	logs, err := c.defaultLog()
+	if err != nil {
+		return nil, err
+	}
 	for name, content := range map[string]string{
 		"tokens.csv": adminToken + `,admin,1,"system:masters"` + "\n" + oncallToken + `,oncall,2,"oncall"` + "\n" + nobodyToken + ",nobody,3\n",
 		"kubeconfig": c.kubeconfig(""),
-		"kwok.yaml":  stages,
+		"kwok.yaml":  stages + logs,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			return nil, err
@@ -138,13 +152,17 @@ func startKubernetes(bin string) (*Cluster, error) {
 	}
 	if err := c.part("kube-controller-manager", "--kubeconfig", c.Kubeconfig, "--leader-elect=false", "--secure-port", "0",
 		"--kube-api-qps", "300", "--kube-api-burst", "600", "--use-service-account-credentials=true", "--root-ca-file", filepath.Join(dir, "ca.crt"),
-		"--service-account-private-key-file", key, "--concurrent-deployment-syncs", "20", "--horizontal-pod-autoscaler-sync-period", "2s"); err != nil {
+		"--service-account-private-key-file", key, "--concurrent-deployment-syncs", "20", "--horizontal-pod-autoscaler-sync-period", "2s",
+		"--node-monitor-period", "1s"); err != nil {
 		return nil, err
 	}
 	if err := c.part("kube-scheduler", "--kubeconfig", c.Kubeconfig, "--leader-elect=false", "--secure-port", "0", "--kube-api-qps", "300", "--kube-api-burst", "600"); err != nil {
 		return nil, err
 	}
-	if err := c.part("kwok", "--kubeconfig", c.Kubeconfig, "--config", filepath.Join(dir, "kwok.yaml"), "--manage-nodes-with-annotation-selector", "kwok.x-k8s.io/node=fake",
+	if _, err := c.kubectl(context.Background(), oncallRules+logsKind+nodes(0, KubeNodes), "apply", "-f", "-"); err != nil {
+		return nil, err
+	}
+	if err := c.part("kwok", "--enable-crds", "Logs", "--kubeconfig", c.Kubeconfig, "--config", filepath.Join(dir, "kwok.yaml"), "--manage-nodes-with-annotation-selector", "kwok.x-k8s.io/node=fake",
 		"--node-lease-duration-seconds", "40", "--server-address", fmt.Sprintf("127.0.0.1:%d", kwok), "--node-ip", "127.0.0.1", "--node-port", strconv.Itoa(kwok)); err != nil {
 		return nil, err
 	}
@@ -162,8 +180,9 @@ func (c *Cluster) part(name string, args ...string) error {
 	cmd := exec.Command(filepath.Join(c.bin, name), args...) //nolint:noctx // it outlives the test that asks first
 	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, c.Dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	started := make(chan error)
+	started, done := make(chan error), make(chan struct{})
 	go func() {
+		defer close(done)
 		runtime.LockOSThread()
 		err := cmd.Start()
 		started <- err
@@ -174,6 +193,7 @@ func (c *Cluster) part(name string, args ...string) error {
 	if err := <-started; err != nil {
 		return fmt.Errorf("starting %s: %w", name, err)
 	}
+	c.parts = append(c.parts, &kubePart{name, cmd, done})
 	return nil
 }
 
@@ -182,6 +202,9 @@ func (c *Cluster) part(name string, args ...string) error {
 func (c *Cluster) waitForAPI(cert string) (ca []byte, err error) {
 	end := time.Now().Add(60 * time.Second)
 	for ; time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if dead := c.died(); dead != nil {
+			return nil, dead
+		}
 		var pair []byte
 		if pair, err = os.ReadFile(cert); err != nil {
 			continue
@@ -226,11 +249,8 @@ func (c *Cluster) kubeconfig(ca string) string {
 	return b.String()
 }
 
-// furnish makes the nodes and the rules, and waits for the nodes.
+// furnish waits for the nodes.
 func (c *Cluster) furnish() error {
-	if _, err := c.kubectl(context.Background(), oncallRules+nodes(0, KubeNodes), "apply", "-f", "-"); err != nil {
-		return err
-	}
 	_, err := c.kubectl(context.Background(), "", "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=60s")
 	return err
 }
@@ -239,24 +259,29 @@ func (c *Cluster) furnish() error {
 func nodes(from, to int) string {
 	var b strings.Builder
 	for i := from; i < to; i++ {
-		fmt.Fprintf(&b, `---
-apiVersion: v1
-kind: Node
-metadata:
-  name: node-%d
-  annotations: {kwok.x-k8s.io/node: fake, node.alpha.kubernetes.io/ttl: "0"}
-  labels: {kubernetes.io/hostname: node-%d, kubernetes.io/os: linux, kubernetes.io/arch: amd64, type: kwok}
-status:
-  allocatable: {cpu: "32", memory: 256Gi, pods: "300"}
-  capacity: {cpu: "32", memory: 256Gi, pods: "300"}
-`, i, i)
+		b.WriteString(node(fmt.Sprintf("node-%d", i), "type: kwok", "{}"))
 	}
 	return b.String()
 }
 
+func node(name, label, spec string) string {
+	return fmt.Sprintf(`---
+apiVersion: v1
+kind: Node
+metadata:
+  name: %[1]s
+  annotations: {kwok.x-k8s.io/node: fake, node.alpha.kubernetes.io/ttl: "0"}
+  labels: {kubernetes.io/hostname: %[1]s, kubernetes.io/os: linux, kubernetes.io/arch: amd64, %[2]s}
+spec: %[3]s
+status:
+  allocatable: {cpu: "32", memory: 256Gi, pods: "300"}
+  capacity: {cpu: "32", memory: 256Gi, pods: "300"}
+`, name, label, spec)
+}
+
 // oncallRules are what the identity oncall may do: look at workloads and their
 // logs everywhere, and change deployments in the namespaces that bind it.
-const oncallRules = `---
+const oncallRules = `
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: {name: oncall-view}
@@ -269,7 +294,21 @@ kind: ClusterRoleBinding
 metadata: {name: oncall-view}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: oncall-view}
 subjects: [{kind: Group, name: oncall}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: oncall-change}
+rules:
+- {apiGroups: [apps], resources: [deployments, statefulsets, daemonsets], verbs: [update, patch]}
+- {apiGroups: [apps], resources: [deployments/scale, statefulsets/scale], verbs: [get, update, patch]}
+---
 `
+
+// Bind gives the identity oncall the right to change workloads in a namespace.
+func (c *Cluster) Bind(t testing.TB, namespace string) {
+	t.Helper()
+	c.Kubectl(t, "create", "rolebinding", "oncall-change", "-n", namespace, "--clusterrole=oncall-change", "--group=oncall")
+}
 
 // writeRSAKey makes the key that signs the accounts' tokens.
 func writeRSAKey(path string) error {
@@ -312,6 +351,13 @@ func (c *Cluster) Kubectl(t testing.TB, args ...string) string {
 	out, err := c.kubectl(t.Context(), "", args...)
 	require.NoError(t, err)
 	return out
+}
+
+// TryKubectl runs kubectl, which may fail: its stdout, and its words on stderr
+// in the error.
+func (c *Cluster) TryKubectl(t testing.TB, args ...string) (string, error) {
+	t.Helper()
+	return c.kubectl(t.Context(), "", args...)
 }
 
 // Apply applies manifests in a namespace, as admin.

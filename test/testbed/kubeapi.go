@@ -15,9 +15,9 @@ import (
 	"sync"
 )
 
-// api is a bare client of the API server with the administrator's token: the
+// client is a bare client of the API server with the administrator's token: the
 // suites must not depend on the client that they test.
-func (c *Cluster) api() *http.Client {
+func (c *Cluster) client() *http.Client {
 	c.once.Do(func() {
 		pool := x509.NewCertPool()
 		if pem, err := os.ReadFile(filepath.Join(c.Dir, "ca.crt")); err == nil {
@@ -30,7 +30,7 @@ func (c *Cluster) api() *http.Client {
 	return c.http
 }
 
-// lazily holds what api makes once.
+// lazily holds what client makes once.
 type lazily struct {
 	once sync.Once
 	http *http.Client
@@ -61,7 +61,7 @@ func (c *Cluster) send(ctx context.Context, method, path, kind string, body []by
 	}
 	req.Header.Set("Content-Type", kind)
 	req.Header.Set("Authorization", "Bearer "+adminToken)
-	return c.api().Do(req)
+	return c.client().Do(req)
 }
 
 // watch calls each with every object of a list, and then with each that

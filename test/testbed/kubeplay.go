@@ -1,10 +1,9 @@
 package testbed
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
-	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -16,12 +15,24 @@ import (
 // place of kwok's: what a kubelet would write, in its words and its order.
 const PlayAnnotation = "aictl.test/play"
 
-// Play is the life of a pod. Its steps are done in order, for each pod anew.
+// EventsAnnotation names a play of events alone about pods that stay kwok's.
+const EventsAnnotation = "aictl.test/events"
+
+// Play is the life of a pod. Its steps are done in order, for each pod anew,
+// from when the pod has a node; a play of events alone begins when the
+// scheduler has found none.
 type Play []Step
 
 // Step is what a kubelet reports after a pause.
 type Step struct {
 	After time.Duration
+	// Log is what the container writes before its status is reported: to its
+	// log, which a restart makes the previous one.
+	Log []string
+	// Apply is applied in the pod's namespace (see Fixture.Around).
+	Apply string
+	// NodeReady changes the pod's node; nil leaves it.
+	NodeReady *bool
 	// Phase is the pod's; empty leaves it.
 	Phase string
 	// Container is the status of the pod's first container; nil leaves it. Init
@@ -51,8 +62,16 @@ type Exit struct {
 	Reason string
 }
 
-// PodEvent is a warning about a pod.
-type PodEvent struct{ Reason, Message string }
+// PodEvent is an event about a pod; the same reason and message again is the
+// same event, counted.
+type PodEvent struct {
+	Reason, Message string
+	// Field is the container's path; empty is the pod as a whole.
+	Field string
+	// Source is who says it; empty is the kubelet. Normal ones are no warnings.
+	Source string
+	Normal bool
+}
 
 // Stage plays the pods of a namespace that carry the annotation, until the
 // test ends. decided is told, once, when the first decisive step was written.
@@ -65,7 +84,7 @@ func (c *Cluster) Stage(t testing.TB, namespace string, plays map[string]Play) (
 	wg.Go(func() {
 		err := c.watch(ctx, "/api/v1/namespaces/"+namespace+"/pods", func(kind string, raw json.RawMessage) {
 			var p pod
-			if json.Unmarshal(raw, &p) != nil || p.Spec.Node == "" {
+			if json.Unmarshal(raw, &p) != nil {
 				return
 			}
 			uid := p.Meta.UID
@@ -75,13 +94,14 @@ func (c *Cluster) Stage(t testing.TB, namespace string, plays map[string]Play) (
 				}
 				return
 			}
-			play, ok := plays[p.Meta.Annotations[PlayAnnotation]]
-			if !ok || seen[uid] != nil {
+			play, ok := plays[cmp.Or(p.Meta.Annotations[PlayAnnotation], p.Meta.Annotations[EventsAnnotation])]
+			if !ok || seen[uid] != nil || !play.begins(p) {
 				return
 			}
-			life, stop := context.WithCancel(ctx)
+			ctx, stop := context.WithCancel(ctx)
 			seen[uid] = stop
-			wg.Go(func() { c.play(life, p, play, first) })
+			one := c.live(p)
+			wg.Go(func() { one.play(ctx, play, first) })
 		})
 		if ctx.Err() == nil {
 			t.Errorf("watching the pods of %s: %v", namespace, err)
@@ -94,6 +114,21 @@ func (c *Cluster) Stage(t testing.TB, namespace string, plays map[string]Play) (
 	return first
 }
 
+// begins says whether the moment of the play's first step has come.
+func (p Play) begins(of pod) bool {
+	for _, s := range p {
+		if s.Container != nil || s.Init != nil || s.Phase != "" {
+			return of.Spec.Node != ""
+		}
+	}
+	for _, one := range of.Status.Conditions {
+		if one.Type == "PodScheduled" && one.Status == "False" {
+			return true
+		}
+	}
+	return false
+}
+
 type pod struct {
 	Meta struct {
 		Name, Namespace, UID string
@@ -101,108 +136,16 @@ type pod struct {
 		Deleted              *string `json:"deletionTimestamp"`
 	} `json:"metadata"`
 	Spec struct {
-		Node       string `json:"nodeName"`
-		Containers []struct{ Name, Image string }
-		Inits      []struct{ Name, Image string } `json:"initContainers"`
-	}
+		Node       string          `json:"nodeName"`
+		Containers []containerSpec `json:"containers"`
+		Inits      []containerSpec `json:"initContainers"`
+	} `json:"spec"`
+	Status struct {
+		Conditions []struct{ Type, Status string } `json:"conditions"`
+	} `json:"status"`
 }
 
-func (c *Cluster) play(ctx context.Context, p pod, play Play, decided chan<- time.Time) {
-	for _, s := range play {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(s.After):
-		}
-		if s.Event != nil {
-			c.event(ctx, p, *s.Event)
-		}
-		if s.Container != nil || s.Init != nil || s.Phase != "" {
-			body, _ := json.Marshal(map[string]any{"status": s.status(p)})
-			// The pod may have been deleted meanwhile: then there is nobody to tell.
-			_, _ = c.Do(ctx, http.MethodPatch, "/api/v1/namespaces/"+p.Meta.Namespace+"/pods/"+p.Meta.Name+"/status", "application/merge-patch+json", body)
-		}
-		if s.Decisive {
-			select {
-			case decided <- time.Now():
-			default:
-			}
-		}
-	}
-}
-
-func (s Step) status(p pod) map[string]any {
-	now := time.Now().UTC().Format(time.RFC3339)
-	out := map[string]any{"hostIP": "127.0.0.1", "startTime": now}
-	if s.Phase != "" {
-		out["phase"] = s.Phase
-	}
-	condition := func(kind string, is bool, reason string) map[string]any {
-		status := map[bool]string{true: "True", false: "False"}[is]
-		one := map[string]any{"type": kind, "status": status, "lastTransitionTime": now}
-		if !is {
-			one["reason"] = reason
-			one["message"] = "containers with unready status: [" + p.Spec.Containers[0].Name + "]"
-		}
-		return one
-	}
-	started := s.Init == nil
-	ready := s.Container != nil && s.Container.Ready
-	out["conditions"] = []any{
-		condition("PodScheduled", true, ""), condition("Initialized", started, "ContainersNotInitialized"),
-		condition("Ready", ready, "ContainersNotReady"), condition("ContainersReady", ready, "ContainersNotReady"),
-	}
-	if s.Init != nil && len(p.Spec.Inits) > 0 {
-		out["initContainerStatuses"] = []any{s.Init.status(p.Spec.Inits[0].Name, p.Spec.Inits[0].Image, now)}
-		if s.Container == nil {
-			s.Container = &ContainerStatus{Waiting: "PodInitializing"}
-		}
-	}
-	if s.Container != nil {
-		out["containerStatuses"] = []any{s.Container.status(p.Spec.Containers[0].Name, p.Spec.Containers[0].Image, now)}
-	}
-	return out
-}
-
-func (s *ContainerStatus) status(name, image, now string) map[string]any {
-	out := map[string]any{
-		"name": name, "image": image, "imageID": "", "ready": s.Ready, "started": s.Running, "restartCount": s.Restarts,
-		"state": map[string]any{}, "lastState": map[string]any{},
-	}
-	ended := func(e *Exit) map[string]any {
-		return map[string]any{"terminated": map[string]any{
-			"exitCode": e.Code, "reason": e.Reason, "startedAt": now, "finishedAt": now, "containerID": "containerd://" + name,
-		}}
-	}
-	switch {
-	case s.Waiting != "":
-		out["state"] = map[string]any{"waiting": map[string]any{"reason": s.Waiting, "message": s.Message}}
-	case s.Exit != nil:
-		out["state"] = ended(s.Exit)
-	case s.Running:
-		out["state"] = map[string]any{"running": map[string]any{"startedAt": now}}
-		out["containerID"] = "containerd://" + name
-	}
-	if s.Last != nil {
-		out["lastState"] = ended(s.Last)
-	}
-	return out
-}
-
-// event writes a warning as a kubelet does.
-func (c *Cluster) event(ctx context.Context, p pod, e PodEvent) {
-	now := time.Now().UTC().Format(time.RFC3339)
-	body, _ := json.Marshal(map[string]any{
-		"apiVersion": "v1", "kind": "Event", "type": "Warning", "reason": e.Reason, "message": e.Message, "count": 1,
-		"metadata":       map[string]any{"generateName": p.Meta.Name + ".", "namespace": p.Meta.Namespace},
-		"firstTimestamp": now, "lastTimestamp": now, "source": map[string]any{"component": "kubelet", "host": p.Spec.Node},
-		"involvedObject": map[string]any{
-			"apiVersion": "v1", "kind": "Pod", "name": p.Meta.Name, "namespace": p.Meta.Namespace, "uid": p.Meta.UID,
-			"fieldPath": fmt.Sprintf("spec.containers{%s}", p.Spec.Containers[0].Name),
-		},
-	})
-	_, _ = c.Do(ctx, http.MethodPost, "/api/v1/namespaces/"+p.Meta.Namespace+"/events", "", body)
-}
+type containerSpec struct{ Name, Image string }
 
 // Await gives the time of the decisive step, and fails the test where none came
 // within the limit.
