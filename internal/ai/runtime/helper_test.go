@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -35,6 +36,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv("HELPER") != "" {
 		helper()
 		return
+	}
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil { // most of a test is waiting
+		panic(err)
 	}
 	goleak.VerifyTestMain(m)
 }

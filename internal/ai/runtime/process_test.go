@@ -27,6 +27,7 @@ type deployVerdict struct {
 }
 
 func TestAServiceIsStartedAndAnswers(t *testing.T) {
+	t.Parallel()
 	for _, listen := range []string{"socket", "port"} {
 		t.Run(listen, func(t *testing.T) {
 			b := start(t, func(o *runtime.Options) {
@@ -57,6 +58,7 @@ func TestAServiceIsStartedAndAnswers(t *testing.T) {
 }
 
 func TestStreamsEndWithTheirTerminator(t *testing.T) {
+	t.Parallel()
 	for mode, want := range map[string]string{"serve": "", "broken-stream": "the model was too slow"} {
 		b := start(t, nil)
 		b.deploy(b.manifest("", "HELPER="+mode), runtime.DeployOptions{})
@@ -183,6 +185,7 @@ func (b *bench) lines(o deploy.LogOptions) string {
 }
 
 func TestAProgramThatIsGone(t *testing.T) {
+	t.Parallel()
 	b := start(t, nil)
 	m := b.manifest("")
 	m.Command = []string{"no-such-program-at-all"}
@@ -233,6 +236,7 @@ func TestTransientTroubleIsNoVerdict(t *testing.T) {
 }
 
 func TestLivenessRestarts(t *testing.T) {
+	t.Parallel()
 	b := start(t, nil)
 	b.deploy(b.manifest("probes: {liveness: {period: 50ms, failures: 2}}", "HELPER=dead"), runtime.DeployOptions{})
 	first, err := b.call("say", `{}`)
@@ -244,6 +248,7 @@ func TestLivenessRestarts(t *testing.T) {
 }
 
 func TestProcessesLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
 	b := start(t, nil)
 	b.deploy(b.manifest("drain: 300ms", "HELPER=linger"), runtime.DeployOptions{})
 	b.ready(1)
@@ -267,6 +272,7 @@ func gone(pid int) bool {
 }
 
 func TestDeafProcessesAreKilled(t *testing.T) {
+	t.Parallel()
 	b := start(t, nil)
 	b.deploy(b.manifest("drain: 200ms", "HELPER=deaf"), runtime.DeployOptions{})
 	b.ready(1)
@@ -276,6 +282,7 @@ func TestDeafProcessesAreKilled(t *testing.T) {
 }
 
 func TestCallsInFlightAreLetEnd(t *testing.T) {
+	t.Parallel()
 	b := start(t, nil)
 	b.deploy(b.manifest(""), runtime.DeployOptions{})
 	b.ready(1)

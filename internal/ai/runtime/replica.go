@@ -49,6 +49,7 @@ type status struct {
 	restarts   int
 	last       *deploy.Termination
 	pid        int
+	bad        int // ends in a row before it was up for long
 	ready      bool
 	everReady  bool
 }
@@ -186,7 +187,7 @@ func (r *replica) waits(end ending, bad int, delay time.Duration) {
 		state = CrashLoop
 	}
 	r.to(state, func(s *status) {
-		s.pid = 0
+		s.pid, s.bad = 0, bad
 		switch {
 		case end.config:
 			s.reason, s.message = "CreateContainerConfigError", end.err.Error()
@@ -199,7 +200,9 @@ func (r *replica) waits(end ending, bad int, delay time.Duration) {
 	})
 	st := r.snapshot()
 	r.s.event(r.name, map[bool]string{true: "Failed", false: "BackOff"}[!end.started], st.message)
-	if state == CrashLoop || end.config {
+	// What was ready will be again, most likely: its callers wait, if not for
+	// long.
+	if end.config || state == CrashLoop && (end.uptime == 0 || delay > patience) {
 		why := st.message
 		if st.reason == "CrashLoopBackOff" && st.last != nil {
 			why = "it ended with " + describe(st.last)
@@ -208,6 +211,10 @@ func (r *replica) waits(end ending, bad int, delay time.Duration) {
 			Hint("aictl deploy status service/%s", r.s.name))
 	}
 }
+
+// patience is how long callers wait for the next start of a process that was
+// ready before it ended.
+const patience = 5 * time.Second
 
 func describe(t *deploy.Termination) string {
 	out := fmt.Sprintf("code %d", t.Code)
@@ -276,7 +283,7 @@ func (r *replica) once() ending {
 		w.steady(ctx, inst)
 		end.uptime = r.s.rt.now().Sub(ready)
 	}
-	r.finish(inst, p)
+	r.finish(inst, p, func() { up.Close(); w.ask.close() })
 	last := p.end
 	r.mu.Lock()
 	r.status.last = &last
@@ -297,7 +304,8 @@ func (r *replica) takeCalls(inst *instance) {
 }
 
 // finish lets the process end: when it still runs, we want it to.
-func (r *replica) finish(inst *instance, p *process) {
+// quiet lets go of idle connections.
+func (r *replica) finish(inst *instance, p *process, quiet func()) {
 	select {
 	case <-p.done:
 		if inst.idle != nil {
@@ -309,17 +317,17 @@ func (r *replica) finish(inst *instance, p *process) {
 	grace := r.rev.manifest.Drain.D()
 	deadline := time.NewTimer(grace)
 	defer deadline.Stop()
-	killed := make(chan struct{})
+	stepped := make(chan struct{})
 	joined := make(chan struct{})
 	go func() { // somebody may lose patience at any step
 		defer close(joined)
 		select {
 		case <-r.hurry:
 			p.kill("")
-		case <-killed:
+		case <-stepped:
 		}
 	}()
-	defer func() { close(killed); <-joined }()
+	defer func() { close(stepped); <-joined }()
 	if r.stopping.Err() != nil {
 		r.to(Draining, nil)
 	}
@@ -334,6 +342,7 @@ func (r *replica) finish(inst *instance, p *process) {
 		case <-r.hurry:
 		}
 	}
+	quiet() // a server that closes waits for its idle connections
 	if p.stop(max(grace/2, time.Second)) {
 		r.s.event(r.name, "Killing", "The process did not end at SIGTERM and was killed")
 	}

@@ -85,7 +85,7 @@ func TestABadRevisionTakesNoTraffic(t *testing.T) {
 	b.deploy(b.manifest("", "HELPER=exit-after-ready", "AFTER_MS=100"), runtime.DeployOptions{Reason: "bad"})
 	v := b.verdict()
 	require.Equal(t, deploy.CodeCrashLoop, v.Code)
-	require.Equal(t, "failed", b.get().Workload.State)
+	b.until("failed", func(s *deploy.Snapshot) bool { return s.Workload.State == "failed" })
 	require.Contains(t, v.Next, "undo")
 	s, err := b.rt.Change(t.Context(), echo, deploy.Change{Undo: "1", Cause: "it crashes"})
 	require.NoError(t, err)

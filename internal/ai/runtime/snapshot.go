@@ -57,7 +57,7 @@ func (s *service) snapshot() *deploy.Snapshot {
 		}
 		if one.Current {
 			w.Updated++
-			looping = looping || st.state == CrashLoop
+			looping = looping || st.state == CrashLoop || st.bad >= 2 && !st.ready
 		}
 		if st.ready {
 			w.Ready++
