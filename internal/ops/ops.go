@@ -37,6 +37,8 @@ type Gateway interface {
 	// Health gives the state of one service in the last minutes; false where
 	// there is none of the name.
 	Health(name string) (api.ServiceHealth, bool)
+	// Kind is builtin, process, remote or kubernetes.
+	Kind(name string) string
 }
 
 // ChatConfig resolves model names.

@@ -1,11 +1,14 @@
 package ops
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"iter"
+	"net/http"
+	"slices"
 
 	"github.com/aictl/aictl/internal/ai"
 	"github.com/aictl/aictl/internal/api"
@@ -56,7 +59,7 @@ func noService(name string) error {
 
 func listed(g Gateway, s ai.Description) api.Service {
 	out := api.Service{
-		Name: s.Name, Version: s.Version, Kind: "builtin", State: "ready", Operations: []string{}, Summary: s.Summary,
+		Name: s.Name, Version: s.Version, Kind: g.Kind(s.Name), State: "ready", Operations: []string{}, Summary: s.Summary,
 	}
 	for _, o := range s.Operations {
 		out.Operations = append(out.Operations, o.Name)
@@ -104,7 +107,22 @@ func invoke(ctx context.Context, g Gateway, service, operation string, input []b
 		reply.Discard()
 		return nil, fail.New(fail.Usage, "%s.%s answered in parts", service, operation).Hint("repeat with --stream")
 	}
-	var body []byte
+	body, err := whole(reply, service, operation)
+	if err != nil {
+		return nil, err
+	}
+	if reply.Status >= http.StatusBadRequest {
+		return nil, refusal(service, operation, reply.Status, body)
+	}
+	if !json.Valid(body) {
+		return nil, fail.New(fail.Failed, "%s.%s answered with something that is not JSON", service, operation).
+			Hint("aictl services describe %s", service)
+	}
+	return body, nil
+}
+
+// whole reads a plain answer to its end.
+func whole(reply *ai.Reply, service, operation string) (body []byte, err error) {
 	for chunk, err := range reply.Chunks {
 		if err != nil {
 			return nil, err
@@ -113,11 +131,30 @@ func invoke(ctx context.Context, g Gateway, service, operation string, input []b
 			return nil, fail.New(fail.TooLarge, "the answer of %s.%s is over %d MiB", service, operation, maxAnswer>>20)
 		}
 	}
-	if !json.Valid(body) {
-		return nil, fail.New(fail.Failed, "%s.%s answered with something that is not JSON", service, operation).
-			Hint("aictl services describe %s", service)
-	}
 	return body, nil
+}
+
+// refusal is the error that a service answered with: problem details (RFC
+// 9457) with one of our codes, or whatever else by its status.
+func refusal(service, operation string, status int, body []byte) error {
+	var p struct {
+		Code   fail.Code `json:"code"`
+		Detail string    `json:"detail"`
+		Title  string    `json:"title"`
+		Status int       `json:"status"`
+	}
+	_ = json.Unmarshal(body, &p) // what is no problem document has a status
+	code := p.Code
+	known := slices.ContainsFunc(fail.Table(), func(e fail.Entry) bool { return e.Code == code && code != fail.OK })
+	if !known {
+		code = fail.FromStatus(cmp.Or(status, p.Status, http.StatusInternalServerError))
+	}
+	why := cmp.Or(p.Detail, p.Title, http.StatusText(status), "no reason given")
+	e := fail.New(code, "%s.%s: %s", service, operation, why)
+	if code == fail.Usage {
+		return e.Hint("aictl services describe %s", service)
+	}
+	return e.Hint("aictl logs --service %s --since 5m", service)
 }
 
 // streamed passes the data of server-sent events on, each as one event.
@@ -132,6 +169,14 @@ func streamed(ctx context.Context, g Gateway, in api.InvokeInput) iter.Seq2[api.
 			yield(api.InvokeEvent{}, err)
 			return
 		}
+		if reply.Status >= http.StatusBadRequest {
+			body, err := whole(reply, in.Service, in.Operation)
+			if err == nil {
+				err = refusal(in.Service, in.Operation, reply.Status, body)
+			}
+			yield(api.InvokeEvent{}, err)
+			return
+		}
 		for e, err := range events(reply.Chunks) {
 			if err != nil {
 				yield(api.InvokeEvent{}, err)
@@ -139,6 +184,10 @@ func streamed(ctx context.Context, g Gateway, in api.InvokeInput) iter.Seq2[api.
 			}
 			if string(e.Data) == "[DONE]" {
 				continue
+			}
+			if e.Type == "error" {
+				yield(api.InvokeEvent{}, refusal(in.Service, in.Operation, 0, e.Data))
+				return
 			}
 			data := json.RawMessage(e.Data)
 			if !json.Valid(data) {

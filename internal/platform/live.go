@@ -28,7 +28,7 @@ func (l live) Services(ctx context.Context) ([]assistant.Service, error) {
 		return nil, err
 	}
 	var out []assistant.Service
-	g := services{l.p.gateway}
+	g := services{l.p.gateway, l.p.runtime}
 	for _, d := range g.Services() {
 		s := assistant.Service{Name: d.Name, Version: d.Version, Summary: d.Summary, State: "ready"}
 		if h, ok := g.Health(d.Name); ok {
@@ -47,7 +47,7 @@ func (l live) health(ctx context.Context) ([]api.ServiceHealth, error) {
 		return nil, err
 	}
 	var out []api.ServiceHealth
-	g := services{l.p.gateway}
+	g := services{l.p.gateway, l.p.runtime}
 	for _, d := range g.Services() {
 		if h, ok := g.Health(d.Name); ok {
 			out = append(out, h)

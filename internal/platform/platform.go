@@ -269,7 +269,7 @@ func (p *Platform) bind() {
 			Backends: p.backends.Check, Logs: p.backends.Logs(), Metrics: p.backends.Metrics(), Alerts: p.backends.Alerts(), Keeps: true, Record: p.o.Logger,
 			Annotations: p.backends.Silences, Now: p.o.Now,
 		},
-		Version: p.o.Version.Version, Gateway: services{p.gateway}, Sessions: p.sessions,
+		Version: p.o.Version.Version, Gateway: services{p.gateway, p.runtime}, Sessions: p.sessions,
 		Chat: window{}, Accounts: p.identity, Audit: p.audit, Provider: providers{p},
 		Status: p.status, Now: p.o.Now,
 	})
@@ -362,7 +362,7 @@ func (p *Platform) status(ctx context.Context) api.Status {
 	s := api.Status{
 		Version: p.o.Version.Version, Started: p.started.UTC(), Uptime: op.Duration(now.Sub(p.started).Round(time.Second)),
 		Ready: true, Reasons: []string{}, Store: p.store.Kind(), Limits: p.limits.Kind(),
-		Services: len(services{p.gateway}.Services()),
+		Services: len(services{p.gateway, p.runtime}.Services()),
 	}
 	for _, check := range []func(context.Context) error{p.store.Ready, p.limits.Ready} {
 		if err := check(ctx); err != nil {

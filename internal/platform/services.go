@@ -1,17 +1,28 @@
 package platform
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
 	"github.com/aictl/aictl/internal/ai"
 	"github.com/aictl/aictl/internal/ai/gateway"
+	"github.com/aictl/aictl/internal/ai/runtime"
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/op"
 )
 
 // services shows the gateway as ops.Gateway: inner routes are left out.
-type services struct{ *gateway.Gateway }
+type services struct {
+	*gateway.Gateway
+	runtime *runtime.Runtime
+}
+
+// Kind implements ops.Gateway.
+func (g services) Kind(name string) string {
+	kind, _ := g.runtime.Kind(name)
+	return cmp.Or(kind, "builtin")
+}
 
 // Services implements ops.Gateway.
 func (g services) Services() []ai.Description {
@@ -23,6 +34,9 @@ func (g services) Services() []ai.Description {
 	}
 	return out
 }
+
+// queueSuffix marks the runtime's queue among the targets of a service.
+const queueSuffix = "-queue"
 
 // statsWindow is the time that the gateway's figures cover.
 const statsWindow = 5 * time.Minute
@@ -43,6 +57,9 @@ func (g services) Health(name string) (api.ServiceHealth, bool) {
 			h.ErrorRate = float64(s.Errors) / float64(s.Requests)
 		}
 		for _, t := range g.ListTargets(name) {
+			if t.Name == name+queueSuffix { // where calls wait for a replica: none itself
+				continue
+			}
 			h.Targets = append(h.Targets, api.ServiceTarget{
 				Name: t.Name, Revision: t.Revision, State: stateOf(t), Breaker: t.Breaker, Outstanding: t.Outstanding,
 			})
@@ -51,6 +68,9 @@ func (g services) Health(name string) (api.ServiceHealth, bool) {
 			h.Recent = append(h.Recent, api.ServiceError{Time: e.Time.UTC(), Operation: e.Operation, Code: string(e.Code), Message: e.Message})
 		}
 		judge(&h)
+		if _, idle := g.runtime.Kind(name); idle {
+			h.State, h.Reason = "ready", "no replica runs; a call starts one"
+		}
 		return h, true
 	}
 	return api.ServiceHealth{}, false
