@@ -3,8 +3,10 @@ package runtime
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -248,20 +250,45 @@ func (r *Runtime) prune(rec *Record) {
 	}
 }
 
-// apply makes the objects of a service on Kubernetes.
+// apply makes the objects of a service on Kubernetes, and takes away those
+// that are no more.
 func (r *Runtime) apply(ctx context.Context, before, next *Record, dry bool) error {
-	rev := next.find(next.Target)
-	if rev == nil || rev.Manifest.Runtime != plugin.Kubernetes {
-		if old := before.find(before.Target); old != nil && old.Manifest.Runtime == plugin.Kubernetes && !dry && r.o.Applier != nil {
-			return r.o.Applier.Delete(ctx, plugin.Render(old.Manifest, plugin.RenderOptions{})) // it moves here
-		}
+	old, fresh := rendered(before), rendered(next)
+	if len(old)+len(fresh) == 0 {
 		return nil
 	}
 	if r.o.Applier == nil {
 		return fail.New(fail.Unavailable, "this control plane has no cluster to run %s on", next.Name).
 			Hint("give the server a kubeconfig, or deploy with runtime: process")
 	}
-	return r.o.Applier.Apply(ctx, plugin.Render(rev.Manifest, renderOptions(next, rev)), dry)
+	if len(fresh) > 0 {
+		if err := r.o.Applier.Apply(ctx, fresh, dry); err != nil {
+			return err
+		}
+	}
+	kept := map[string]bool{}
+	for _, o := range fresh {
+		kept[identity(o)] = true
+	}
+	old = slices.DeleteFunc(old, func(o map[string]any) bool { return kept[identity(o)] })
+	if dry || len(old) == 0 {
+		return nil
+	}
+	return r.o.Applier.Delete(ctx, old)
+}
+
+// rendered are the objects of a record's target; none where it runs elsewhere.
+func rendered(rec *Record) []map[string]any {
+	rev := rec.find(rec.Target)
+	if rev == nil || rev.Manifest.Runtime != plugin.Kubernetes {
+		return nil
+	}
+	return plugin.Render(rev.Manifest, renderOptions(rec, rev))
+}
+
+func identity(o map[string]any) string {
+	meta, _ := o["metadata"].(map[string]any) // every rendered object has one
+	return fmt.Sprint(o["kind"], meta["namespace"], meta["name"])
 }
 
 func renderOptions(rec *Record, rev *Revision) plugin.RenderOptions {
@@ -439,10 +466,8 @@ func (r *Runtime) remove(ctx context.Context, s *service, rec *Record, dry bool)
 	if dry {
 		return last, nil
 	}
-	if rev := rec.find(rec.Target); rev != nil && rev.Manifest.Runtime == plugin.Kubernetes && r.o.Applier != nil {
-		if err := r.o.Applier.Delete(ctx, plugin.Render(rev.Manifest, plugin.RenderOptions{})); err != nil {
-			return nil, err
-		}
+	if err := r.apply(ctx, rec, &Record{Name: rec.Name}, false); err != nil {
+		return nil, err
 	}
 	if err := r.o.Store.DeleteService(ctx, s.name); err != nil {
 		return nil, err
