@@ -398,6 +398,8 @@ func memoryLimit(s *Snapshot, container string) string {
 
 // Kubernetes' defaults of a probe.
 const (
+	// probeSlack is what the last probe of a budget may take to fail.
+	probeSlack      = time.Second
 	defaultPeriod   = 10 * time.Second
 	defaultFailures = 3
 )
@@ -437,7 +439,7 @@ func probing(s *Snapshot, r Replica, c ContainerState) (trouble, bool) {
 		}
 	}
 	length, failures, declared := budget(s, c.Name)
-	t.patience = length
+	t.patience = length + probeSlack
 	seen := 0
 	for _, e := range eventsOf(s, r) {
 		if e.Reason != "Unhealthy" || e.Container != "" && e.Container != c.Name || e.Time.Before(c.Since.Add(-time.Second)) {

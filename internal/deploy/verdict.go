@@ -136,7 +136,7 @@ func Judge(prev State, s *Snapshot, now time.Time, o JudgeOptions) (api.DeployVe
 // failed makes the verdict of a trouble that has lasted too long.
 func failed(v api.DeployVerdict, t *trouble, all []trouble, w api.Workload, o JudgeOptions) api.DeployVerdict {
 	v.Outcome, v.Code, v.Reason, v.Message, v.Detail = api.DeployFailed, t.code, t.reason, t.message, t.detail
-	v.Replica, v.Container, v.Restarts, v.Since = t.replica, t.container, t.restarts, t.since
+	v.Replica, v.Container, v.Restarts, v.Since = t.replica, t.container, t.restarts, t.since.UTC()
 	if t.exit != nil {
 		v.Exit = &api.DeployExit{Code: t.exit.Code, Signal: t.exit.Signal, Reason: t.exit.Reason, At: t.exit.At}
 	}
@@ -193,7 +193,7 @@ func judgeStale(prev, next State, s *Snapshot, now time.Time, v api.DeployVerdic
 	next.stale, next.Wake = since, since.Add(staleFor)
 	v.Message = fmt.Sprintf("the engine has not looked at the change of %s yet", Title(s.Workload))
 	if !now.Before(next.Wake) {
-		v.Outcome, v.Code, v.Since, next.Wake = api.DeployInconclusive, CodeStale, since, time.Time{}
+		v.Outcome, v.Code, v.Since, next.Wake = api.DeployInconclusive, CodeStale, since.UTC(), time.Time{}
 		v.Message = fmt.Sprintf("the engine has not looked at the change of %s for %s: its controller may be down", Title(s.Workload), now.Sub(since).Round(time.Second))
 		v.Next = command(o, "status", s.Workload, "")
 	}
