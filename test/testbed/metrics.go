@@ -81,7 +81,6 @@ func (o onlyPredict) Do(ctx context.Context, call ai.Call) (*ai.Reply, error) {
 func (o onlyPredict) Services() []ai.Description            { return []ai.Description{o.Describe()} }
 func (onlyPredict) Health(string) (api.ServiceHealth, bool) { return api.ServiceHealth{}, false }
 func (onlyPredict) Kind(string) string                      { return "builtin" }
-func (onlyPredict) Kind(string) string                      { return "builtin" }
 
 // NodeExporter starts a node exporter and returns its address.
 func NodeExporter(t testing.TB) string {
