@@ -98,7 +98,7 @@ type Probe struct {
 
 // Resources bound one replica.
 type Resources struct {
-	Memory Size   `json:"memory,omitempty" jsonschema:"address space of a process, memory of a container: 256Mi"`
+	Memory Size   `json:"memory,omitempty" jsonschema:"resident memory, 256Mi: a process or container beyond it is killed (OOMKilled)"`
 	CPU    string `json:"cpu,omitempty" jsonschema:"processors of a container: 500m or 2; a process is not held to it"`
 	Files  int    `json:"files,omitempty" jsonschema:"open files of a process"`
 }

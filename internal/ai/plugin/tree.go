@@ -291,5 +291,5 @@ func (p *problem) err(file string) error {
 	if p.hint != "" {
 		return e.Hint("%s", p.hint)
 	}
-	return e.Hint("aictl help plugin")
+	return e.Hint("docs/service-manifest.md explains every key")
 }

@@ -151,7 +151,9 @@ func TestFaultsAndTheirVerdicts(t *testing.T) {
 			t.Parallel()
 			b := start(t, func(o *runtime.Options) {
 				o.Timing.MinReady = time.Second
-				o.Secrets = func(_ context.Context, ref string) ([]byte, error) { return nil, fail.New(fail.NotFound, "no such secret") }
+				o.Secrets = func(_ context.Context, ref string) ([]byte, error) {
+					return nil, fail.New(fail.NotFound, "no such secret")
+				}
 			})
 			if name == "exits after it was ready" || name == "too much memory" { // an older one serves, so that being ready is not enough
 				b.deploy(b.manifest(""), runtime.DeployOptions{})
