@@ -55,7 +55,7 @@ type world struct {
 	// restless pods crash by themselves after the new version was promoted, and
 	// begin with it.
 	restless bool
-	gate   func() (bool, error)
+	gate     func() (bool, error)
 
 	calls  int
 	fault  map[int]string // before, after, crash-before, crash-after
