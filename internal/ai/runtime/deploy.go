@@ -167,6 +167,11 @@ func (r *Runtime) commit(ctx context.Context, s *service, before, next *Record, 
 		if err != nil {
 			return nil, err
 		}
+		if s != nil {
+			s.mu.Lock()
+			ghost.wanted = s.wanted
+			s.mu.Unlock()
+		}
 		return ghost.snapshot(), nil
 	}
 	if s == nil {

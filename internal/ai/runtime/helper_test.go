@@ -128,6 +128,12 @@ func helper() {
 			var in struct{ MS int }
 			_ = json.Unmarshal(body, &in)
 			time.Sleep(time.Duration(in.MS) * time.Millisecond)
+		case "print":
+			var in struct{ Lines []string }
+			_ = json.Unmarshal(body, &in)
+			for _, l := range in.Lines {
+				fmt.Println(l)
+			}
 		case "die":
 			os.Exit(9)
 		case "stream":
@@ -217,7 +223,7 @@ func (b *bench) manifest(extra string, env ...string) *plugin.Manifest {
 	require.NoError(b, err)
 	var text strings.Builder
 	fmt.Fprintf(&text, "name: echo\nversion: 1.0.0\nruntime: process\ncommand: [%q]\n", self)
-	text.WriteString("operations:\n  - {name: say, idempotent: true, limits: {timeout: 20s}}\n  - {name: slow, limits: {timeout: 20s}}\n  - {name: die}\n  - {name: stream, streams: true}\n")
+	text.WriteString("operations:\n  - {name: say, idempotent: true, limits: {timeout: 20s}}\n  - {name: slow, limits: {timeout: 20s}}\n  - {name: die}\n  - {name: print}\n  - {name: stream, streams: true}\n")
 	text.WriteString(extra + "\nenv:\n")
 	mode := false
 	for _, e := range env {

@@ -38,6 +38,9 @@ func (s *service) snapshot() *deploy.Snapshot {
 	w.Revision, w.Images, w.Cause = strconv.Itoa(newest.Number), deploy.Images(out.Template), newest.Reason
 	w.Changed = newest.Created
 	w.Desired = s.wanted
+	if rec.Replicas != nil {
+		w.Desired = *rec.Replicas
+	}
 	if rec.Target != rec.Stable && rec.Canary == nil && s.revisions[rec.Target] != nil {
 		w.Desired = s.rolloutSize()
 		if rec.Stable == 0 && rec.Replicas == nil {
