@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	apps "k8s.io/api/apps/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -111,7 +112,7 @@ func (c *Client) patch(ctx context.Context, w workload, ch deploy.Change) (map[s
 	default:
 		return nil, fail.New(fail.Usage, "the change says nothing to do")
 	}
-	notes := map[string]any{changedAtNote: c.now().UTC().Format(time.RFC3339)}
+	notes := map[string]any{changedAtNote: c.now().UTC().Format(time.RFC3339Nano)}
 	if ch.Actor != "" {
 		notes[actorNote] = ch.Actor
 	}
@@ -183,11 +184,27 @@ func (c *Client) send(ctx context.Context, w workload, patch map[string]any, ch 
 	err = c.explain(err, "patch", resource, w.meta.Namespace, w.meta.Name)
 	if ch.Scale != nil && fail.CodeOf(err) == fail.Forbidden {
 		// Who may not change the workload may still be allowed to scale it.
-		if alone := c.scale(ctx, w, *ch.Scale, o); alone == nil {
-			return out, c.get(ctx, deploy.Ref{Kind: w.kind, Namespace: w.meta.Namespace, Name: w.meta.Name}, out)
+		alone := c.scale(ctx, w, *ch.Scale, o)
+		if alone == nil {
+			alone = c.get(ctx, deploy.Ref{Kind: w.kind, Namespace: w.meta.Namespace, Name: w.meta.Name}, out)
+			scaled(out, *ch.Scale)
+		}
+		if fail.CodeOf(alone) != fail.Forbidden {
+			return out, alone
 		}
 	}
 	return out, err
+}
+
+// scaled is the object as it will be: a dry run has not changed it.
+func scaled(object runtime.Object, replicas int) {
+	n := int32(min(replicas, 1<<30)) //nolint:gosec // it is bounded
+	switch o := object.(type) {
+	case *apps.Deployment:
+		o.Spec.Replicas = &n
+	case *apps.StatefulSet:
+		o.Spec.Replicas = &n
+	}
 }
 
 // scale uses the subresource, which carries no reason.

@@ -16,6 +16,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"net/http"
 	"os"
 	"slices"
@@ -28,10 +29,12 @@ import (
 	core "k8s.io/api/core/v1"
 	policy "k8s.io/api/policy/v1"
 	rbac "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	knet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -72,7 +75,8 @@ type Client struct {
 	as        string
 	inCluster bool
 	config    *rest.Config
-	http      *http.Client
+	transport http.RoundTripper // with the credentials
+	http      *http.Client      // the same with what is put around it
 	groups    map[schema.GroupVersion]*rest.RESTClient
 	codec     runtime.ParameterCodec
 	key       []byte // of the fingerprints
@@ -104,7 +108,7 @@ func New(o Options) (*Client, error) {
 		c.key = make([]byte, 32)
 		_, _ = rand.Read(c.key) // it cannot fail (crypto/rand)
 	}
-	return c, c.open()
+	return c, c.open(o)
 }
 
 func load(o Options) (config *rest.Config, name, namespace string, err error) {
@@ -124,6 +128,10 @@ func load(o Options) (config *rest.Config, name, namespace string, err error) {
 		return nil, "", "", fail.Wrap(fail.Usage, err, "reading the kubeconfig").Hint("kubectl config view")
 	}
 	name = cmp.Or(o.Context, raw.CurrentContext)
+	if name == "" && o.Kubeconfig == "" && len(raw.Clusters) == 0 && os.Getenv("KUBERNETES_SERVICE_HOST") != "" {
+		o.InCluster = true // as kubectl does in a pod
+		return load(o)
+	}
 	if raw.Contexts[name] == nil {
 		e := fail.New(fail.NotFound, "the kubeconfig has no context %q", name)
 		if name == "" {
@@ -141,7 +149,7 @@ func load(o Options) (config *rest.Config, name, namespace string, err error) {
 	return config, name, namespace, nil
 }
 
-func (c *Client) open() error {
+func (c *Client) open(o Options) error {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
 		apps.AddToScheme, core.AddToScheme, hpa.AddToScheme, policy.AddToScheme, rbac.AddToScheme, authz.AddToScheme,
@@ -152,9 +160,19 @@ func (c *Client) open() error {
 	}
 	codecs := serializer.NewCodecFactory(scheme).WithoutConversion()
 	c.codec = runtime.NewParameterCodec(scheme)
-	client, err := rest.HTTPClientFor(c.config)
+	var err error
+	c.transport, err = rest.TransportFor(c.config)
 	if err != nil {
 		return fail.Wrap(fail.Usage, err, "the credentials of context %s", c.name)
+	}
+	// The outermost is the guard: what it refuses nobody sees. Neither it nor
+	// what is put around sees credentials, which are added further in.
+	client := &http.Client{Transport: c.transport}
+	if o.Wrap != nil {
+		client.Transport = o.Wrap(client.Transport)
+	}
+	if o.ReadOnly {
+		client.Transport = guard(client.Transport)
 	}
 	c.http = client
 	for _, gv := range []schema.GroupVersion{
@@ -188,8 +206,8 @@ func (*Client) Engine() string { return "kubernetes" }
 
 // Close lets go of idle connections.
 func (c *Client) Close() {
-	if c.http != nil {
-		c.http.CloseIdleConnections()
+	if c.transport != nil {
+		knet.CloseIdleConnectionsFor(c.transport)
 	}
 }
 
@@ -225,6 +243,10 @@ func listAll[L any](ctx context.Context, c *Client, client *rest.RESTClient, res
 			return "", fail.New(fail.Internal, "%s is no list", resource)
 		}
 		err := client.Get().NamespaceIfScoped(namespace, namespace != "").Resource(resource).VersionedParams(&o, c.codec).Do(ctx).Into(object)
+		if token := continued(err); token != "" && o.Continue != "" {
+			o.Continue = token // the list took so long that its moment is forgotten: the rest is of a later one
+			continue
+		}
 		if err != nil {
 			return "", c.explain(err, "list", resource, namespace, "")
 		}
@@ -234,6 +256,16 @@ func listAll[L any](ctx context.Context, c *Client, client *rest.RESTClient, res
 		}
 		o.Continue = next
 	}
+}
+
+// continued is the token by which a list whose moment is forgotten goes on.
+func continued(err error) string {
+	var status apierrors.APIStatus
+	if !apierrors.IsResourceExpired(err) || !errors.As(err, &status) {
+		return ""
+	}
+	s := status.Status()
+	return s.Continue
 }
 
 // all reads the whole list of a resource.

@@ -41,6 +41,9 @@ func (c *Client) explain(err error, verb, resource, namespace, name string) erro
 		case errors.Is(err, context.DeadlineExceeded):
 			return fail.Wrap(fail.Timeout, err, "%s did not answer in time", c.host).Hint("--timeout 1m")
 		}
+		if strings.Contains(err.Error(), "getting credentials") { // of a program that the kubeconfig names
+			return fail.Wrap(fail.Auth, err, "the credentials of context %s", c.name).Hint("kubectl --context %s auth whoami", c.name)
+		}
 		return fail.Wrap(fail.Unavailable, err, "the cluster of context %s (%s) cannot be reached", c.name, c.host).
 			Hint("kubectl --context %s get --raw /readyz", c.name)
 	}
@@ -74,7 +77,8 @@ func (c *Client) explain(err error, verb, resource, namespace, name string) erro
 // refusedByRule tells RBAC's refusal from that of a quota or an admission,
 // which have the same status.
 func refusedByRule(message string) bool {
-	return strings.Contains(message, " cannot ") && (strings.Contains(message, " in API group ") || strings.Contains(message, "cannot impersonate"))
+	return strings.Contains(message, " cannot ") &&
+		(strings.Contains(message, " in API group ") || strings.Contains(message, "cannot impersonate") || strings.Contains(message, " path "))
 }
 
 // forbidden says which rule is missing.
@@ -96,6 +100,9 @@ func (c *Client) forbidden(verb, resource, namespace, name, message string) erro
 	if strings.Contains(message, "cannot impersonate") {
 		return fail.New(fail.Forbidden, "%s may not impersonate: %s", who, oneLine(message)).
 			Hint("ask for the verb impersonate on users and groups, or leave --as out")
+	}
+	if strings.Contains(message, " path ") && !strings.Contains(message, " in API group ") {
+		return fail.New(fail.Forbidden, "%s", oneLine(message)).Hint("ask for a ClusterRole with nonResourceURLs")
 	}
 	where := "in namespace " + namespace
 	flag := " -n " + namespace
@@ -125,36 +132,3 @@ func orAll(namespace string) string {
 }
 
 func decodeJSON(body []byte, into any) error { return json.Unmarshal(body, into) }
-
-// guard refuses every request that could change the cluster. Questions about
-// permissions are POSTs that change nothing, and so are dry runs.
-func guard(next http.RoundTripper) http.RoundTripper {
-	return roundTripper(func(req *http.Request) (*http.Response, error) {
-		asks := strings.HasPrefix(req.URL.Path, "/apis/authorization.k8s.io/") || strings.HasPrefix(req.URL.Path, "/apis/authentication.k8s.io/")
-		if req.Method == http.MethodGet || req.Method == http.MethodHead || asks || isSearch(req.URL.Path) || req.URL.Query().Get("dryRun") == "All" {
-			return next.RoundTrip(req)
-		}
-		if req.Body != nil {
-			_ = req.Body.Close()
-		}
-		return nil, fail.New(fail.Refused, "read-only: %s %s was not sent", req.Method, req.URL.Path).
-			Hint("aictl config view --show-origin shows where read-only is set")
-	})
-}
-
-// isSearch knows the questions that go through the API server's proxy as POSTs.
-func isSearch(path string) bool {
-	if !strings.Contains(path, "/services/") || !strings.Contains(path, "/proxy/") {
-		return false
-	}
-	for _, end := range []string{"/_search", "/_count", "/_msearch", "/_field_caps", "/_pit", "/api/v1/query", "/api/v1/query_range", "/api/v1/series", "/api/v1/labels"} {
-		if strings.HasSuffix(path, end) {
-			return true
-		}
-	}
-	return false
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

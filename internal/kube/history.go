@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -20,6 +21,8 @@ type version struct {
 	deploy.Revision
 	template core.PodTemplateSpec
 	number   int64
+	made     time.Time // the object that keeps it
+	noted    string    // when we changed the workload, as it is written there
 }
 
 // History implements deploy.Cluster.
@@ -83,17 +86,34 @@ func (c *Client) versions(ctx context.Context, w workload) ([]version, error) {
 			if err := json.Unmarshal(s.Data.Raw, &body); err != nil {
 				return nil, fail.Wrap(fail.Failed, err, "reading revision %d of %s", s.Revision, w.meta.Name)
 			}
-			out = append(out, c.version(s.Revision, s.ObjectMeta, body.Spec.Template, readyOf(list, s), s == newest))
+			m := s.ObjectMeta
+			if s == newest {
+				// One that was gone back to keeps the notes of its first time.
+				m.Annotations = w.meta.Annotations
+			}
+			out = append(out, c.version(s.Revision, m, body.Spec.Template, readyOf(list, s), s == newest))
 		}
 	}
-	slices.SortFunc(out, func(a, b version) int { return int(b.number - a.number) })
+	slices.SortFunc(out, func(a, b version) int { return cmp.Compare(b.number, a.number) })
+	whose(out)
 	return out, nil
+}
+
+// whose takes away the reasons that are another revision's: the controller
+// copies the workload's annotations to what it makes, and somebody who changes
+// the template by other means leaves ours there.
+func whose(list []version) {
+	for i := range list {
+		if i+1 < len(list) && list[i].noted != "" && list[i].noted == list[i+1].noted {
+			list[i].Cause, list[i].Actor, list[i].Created = "", "", list[i].made
+		}
+	}
 }
 
 func (c *Client) version(n int64, m meta.ObjectMeta, t core.PodTemplateSpec, ready int, current bool) version {
 	// A Deployment's set carries the label that the controller added.
 	delete(t.Labels, apps.DefaultDeploymentUniqueLabelKey)
-	v := version{number: n, template: t}
+	v := version{number: n, template: t, made: m.CreationTimestamp.UTC(), noted: m.Annotations[changedAtNote]}
 	v.Revision = deploy.Revision{
 		Name: strconv.FormatInt(n, 10), Created: m.CreationTimestamp.UTC(), Cause: m.Annotations[changeCause], Actor: m.Annotations[actorNote],
 		Current: current, Ready: ready, Template: c.template(t),

@@ -34,8 +34,6 @@ const (
 	headQueue = 64
 	// lineMost bounds one line; the rest of a longer one is cut, and said.
 	lineMost = 1 << 20
-	// podsAgain is how often new pods are looked for while following.
-	podsAgain = time.Second
 )
 
 // Logs implements deploy.Cluster: the lines of every container of every pod,
@@ -50,7 +48,7 @@ func (c *Client) Logs(ctx context.Context, r deploy.Ref, o deploy.LogOptions) it
 			return
 		}
 		ctx, cancel := context.WithCancel(ctx)
-		g := &gatherer{c: c, w: w, o: o, slots: make(chan struct{}, streamsAtOnce), open: map[string]bool{}}
+		g := &gatherer{c: c, w: w, o: o}
 		defer g.wg.Wait()
 		defer cancel()
 		if !o.Follow {
@@ -58,7 +56,7 @@ func (c *Client) Logs(ctx context.Context, r deploy.Ref, o deploy.LogOptions) it
 			return
 		}
 		out, failed := make(chan api.LogEvent, logQueue), make(chan error, 1)
-		g.wg.Go(func() { failed <- g.run(ctx, out) })
+		g.wg.Go(func() { failed <- g.follow(ctx, out) })
 		for {
 			select {
 			case e := <-out:
@@ -79,14 +77,12 @@ func (c *Client) Logs(ctx context.Context, r deploy.Ref, o deploy.LogOptions) it
 	}
 }
 
-// gatherer follows the containers of one workload.
+// gatherer reads the containers of one workload.
 type gatherer struct {
-	c     *Client
-	w     workload
-	o     deploy.LogOptions
-	slots chan struct{}
-	wg    sync.WaitGroup
-	open  map[string]bool // streams that run or have run, by pod, container and start; run's own
+	c  *Client
+	w  workload
+	o  deploy.LogOptions
+	wg sync.WaitGroup
 }
 
 // merged gives what there is, in the order of time.
@@ -108,7 +104,14 @@ func (g *gatherer) merged(ctx context.Context, yield func(api.LogEvent, error) b
 			heads = append(heads, h)
 			g.wg.Go(func() {
 				defer close(h.in)
-				g.stream(ctx, one, h.in)
+				_, err := g.read(ctx, one, time.Time{}, g.o.Tail, h.in)
+				switch {
+				case err == nil, ctx.Err() != nil:
+				case fail.CodeOf(err) == fail.Forbidden, fail.CodeOf(err) == fail.Auth:
+					h.refused = err
+				default:
+					notice(ctx, h.in, "warning", fmt.Sprintf("the log of %s cannot be read: %v", one.source(), err))
+				}
 			})
 		}
 	}
@@ -122,6 +125,10 @@ func (g *gatherer) merged(ctx context.Context, yield func(api.LogEvent, error) b
 		var first *head
 		for _, h := range heads {
 			if !h.ready() {
+				if h.refused != nil {
+					yield(api.LogEvent{}, h.refused)
+					return
+				}
 				continue
 			}
 			if first == nil || h.before(first) {
@@ -146,6 +153,8 @@ type head struct {
 	in    chan api.LogEvent
 	event *api.LogEvent
 	over  bool
+	// refused is why nothing was read; it is set before in is closed.
+	refused error
 }
 
 // ready waits for the next event; false is the end.
@@ -177,126 +186,72 @@ func (g *gatherer) pods(ctx context.Context) ([]core.Pod, error) {
 	return all(ctx, g.c, g.c.core(), "pods", g.w.meta.Namespace, meta.ListOptions{LabelSelector: selector}, pods)
 }
 
-// run opens a stream for each container that has something to say, and goes on
-// looking for new ones.
-func (g *gatherer) run(ctx context.Context, out chan<- api.LogEvent) error {
-	for first := true; ; first = false {
-		list, err := g.pods(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil && first:
-			return err
-		case err != nil:
-			notice(ctx, out, "reconnecting", fmt.Sprintf("the pods of %s cannot be listed: %v", g.w.meta.Name, err))
-		}
-		for i := range list {
-			for _, one := range g.streams(&list[i]) {
-				g.wg.Go(func() { g.stream(ctx, one, out) })
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(podsAgain):
-		}
-	}
-}
-
 // logStream is one log of one container.
 type logStream struct {
 	pod, container string
 	previous       bool
 }
 
-// streams are the logs of a pod that have not been opened.
+func (l logStream) source() string { return l.pod + "/" + l.container }
+
+// streams are the logs that a pod has now.
 func (g *gatherer) streams(p *core.Pod) (out []logStream) {
-	if g.o.Replica != "" && g.o.Replica != p.Name {
-		return nil
-	}
-	for _, s := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
-		if g.o.Container != "" && g.o.Container != s.Name {
-			continue
-		}
-		began := s.State.Running != nil || s.State.Terminated != nil
-		for _, previous := range []bool{true, false} {
-			// Between two starts the API server still has the log of the last.
-			there := began || s.RestartCount > 0 && !g.o.Previous
-			if previous {
-				there = g.o.Previous && s.RestartCount > 0
-			}
-			key := fmt.Sprintf("%s/%s/%d/%v", p.UID, s.Name, s.RestartCount, previous)
-			if !there || g.open[key] {
-				continue
-			}
-			g.open[key] = true
+	for _, s := range g.containers(p) {
+		for _, previous := range logsOf(s, g.o.Previous) {
 			out = append(out, logStream{p.Name, s.Name, previous})
 		}
 	}
 	return out
 }
 
-// stream reads one container's log to its end, or while it runs.
-func (g *gatherer) stream(ctx context.Context, l logStream, out chan<- api.LogEvent) {
-	pod, container, previous := l.pod, l.container, l.previous
-	select {
-	case g.slots <- struct{}{}:
-		defer func() { <-g.slots }()
-	case <-ctx.Done():
-		return
+// containers are those of a pod that were asked for.
+func (g *gatherer) containers(p *core.Pod) []core.ContainerStatus {
+	if g.o.Replica != "" && g.o.Replica != p.Name {
+		return nil
 	}
-	o := core.PodLogOptions{Container: container, Timestamps: true, Previous: previous, Follow: g.o.Follow && !previous}
-	if !g.o.Since.IsZero() {
-		since := meta.NewTime(g.o.Since)
-		o.SinceTime = &since
-	}
-	if g.o.Tail > 0 {
-		n := int64(g.o.Tail)
-		o.TailLines = &n
-	}
-	source := pod + "/" + container
-	if previous {
-		source += " (previous)"
-	}
-	var last time.Time
-	for pause := pauseFirst; ; pause = min(2*pause, pauseMost) {
-		if !last.IsZero() { // the API takes whole seconds; lines that were seen are left out
-			since := meta.NewTime(last)
-			o.SinceTime, o.TailLines = &since, nil
-		}
-		before := last
-		var err error
-		last, err = g.read(ctx, l, &o, source, last, out)
-		switch {
-		case ctx.Err() != nil, err == nil:
-			return
-		case !o.Follow, fail.CodeOf(err) == fail.NotFound, fail.CodeOf(err) == fail.Forbidden:
-			notice(ctx, out, "warning", fmt.Sprintf("the log of %s cannot be read: %v", source, err))
-			return
-		}
-		if !last.Equal(before) {
-			pause = pauseFirst
-		}
-		notice(ctx, out, "reconnecting", fmt.Sprintf("the log stream of %s broke and is taken up again: %v", source, err))
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
-	}
+	all := slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses, p.Status.EphemeralContainerStatuses)
+	return slices.DeleteFunc(all, func(s core.ContainerStatus) bool { return g.o.Container != "" && g.o.Container != s.Name })
 }
 
-// read opens the log and sends its lines after a time; nil is its end.
-func (g *gatherer) read(ctx context.Context, l logStream, o *core.PodLogOptions, source string, after time.Time, out chan<- api.LogEvent) (last time.Time, err error) {
+// logsOf are the logs that a kubelet has of a container: the previous run's
+// (true), then the current one's (false). Between two runs it gives the last
+// one's for both.
+func logsOf(s core.ContainerStatus, previous bool) (out []bool) {
+	ended := s.RestartCount > 0 || s.LastTerminationState.Terminated != nil
+	if previous && ended {
+		out = append(out, true)
+	}
+	if s.State.Running != nil || s.State.Terminated != nil || ended && !previous {
+		out = append(out, false)
+	}
+	return out
+}
+
+// read opens a log and sends its lines after a time; without an error it was
+// read to its end. tail bounds the lines of a first reading, 0 does not.
+func (g *gatherer) read(ctx context.Context, l logStream, after time.Time, tail int, out chan<- api.LogEvent) (last time.Time, err error) {
+	o := core.PodLogOptions{Container: l.container, Timestamps: true, Previous: l.previous, Follow: g.o.Follow && !l.previous}
+	since := g.o.Since
+	if after.After(since) {
+		since = after // the API takes whole seconds; lines that were seen are left out
+	}
+	if !since.IsZero() {
+		at := meta.NewTime(since)
+		o.SinceTime = &at
+	}
+	if tail > 0 {
+		n := int64(tail)
+		o.TailLines = &n
+	}
 	body, err := g.c.core().Get().Namespace(g.w.meta.Namespace).Resource("pods").Name(l.pod).SubResource("log").
-		VersionedParams(o, g.c.codec).Stream(ctx)
+		VersionedParams(&o, g.c.codec).Stream(ctx)
 	if err != nil {
 		return after, g.c.explain(err, "get", "pods/log", g.w.meta.Namespace, l.pod)
 	}
 	defer func() { _ = body.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = body.Close() })
 	defer stop()
-	return g.lines(ctx, body, l, source, after, out)
+	return g.lines(ctx, body, l, l.source(), after, out)
 }
 
 // lines sends the lines of a stream, and gives the time of the last one.
@@ -320,7 +275,7 @@ func (g *gatherer) lines(ctx context.Context, body io.Reader, l logStream, sourc
 		if err != nil {
 			at, rest = last, text
 		}
-		if !after.IsZero() && !at.After(after) {
+		if !after.IsZero() && !at.After(after) || at.Before(g.o.Since) {
 			continue
 		}
 		last = at

@@ -65,7 +65,9 @@ func (c *Client) around(ctx context.Context, w workload) (around, error) {
 	if a.pods, err = all(ctx, c, c.core(), "pods", ns, meta.ListOptions{LabelSelector: selector}, pods); err != nil {
 		return a, err
 	}
-	a.events, err = all(ctx, c, c.core(), "events", ns, meta.ListOptions{}, events)
+	a.events, err = all(ctx, c, c.core(), "events", ns, meta.ListOptions{}, func(l *core.EventList) ([]core.Event, meta.ListMeta) {
+		return eventsNear(l.Items, w.meta.Name), l.ListMeta
+	})
 	// Somebody who may see pods and no events still gets a verdict.
 	if err != nil && fail.CodeOf(err) != fail.Forbidden {
 		return a, err
@@ -79,8 +81,18 @@ func replicaSets(l *apps.ReplicaSetList) ([]apps.ReplicaSet, meta.ListMeta) {
 func controllerRevisions(l *apps.ControllerRevisionList) ([]apps.ControllerRevision, meta.ListMeta) {
 	return l.Items, l.ListMeta
 }
-func pods(l *core.PodList) ([]core.Pod, meta.ListMeta)       { return l.Items, l.ListMeta }
-func events(l *core.EventList) ([]core.Event, meta.ListMeta) { return l.Items, l.ListMeta }
+func pods(l *core.PodList) ([]core.Pod, meta.ListMeta) { return l.Items, l.ListMeta }
+
+// near says that an event may be about a workload: the controllers name what
+// they make after it. The API server selects by one name at a time only.
+func near(e *core.Event, name string) bool {
+	rest, ok := strings.CutPrefix(e.InvolvedObject.Name, name)
+	return ok && (rest == "" || rest[0] == '-')
+}
+
+func eventsNear(list []core.Event, name string) []core.Event {
+	return slices.DeleteFunc(list, func(e core.Event) bool { return !near(&e, name) })
+}
 
 // picture makes the snapshot.
 func (c *Client) picture(a around) *deploy.Snapshot {
@@ -154,7 +166,30 @@ func (c *Client) picture(a around) *deploy.Snapshot {
 	if state != nil {
 		s.Workload.Revision = strconv.FormatInt(state.Revision, 10)
 	}
+	if a.inherited(newest, state) {
+		s.Workload.Cause = ""
+	}
 	return s
+}
+
+// inherited says that the reason on the workload is that of an earlier
+// revision: the newest was made by other means than ours.
+func (a around) inherited(set *apps.ReplicaSet, state *apps.ControllerRevision) bool {
+	note := a.w.meta.Annotations[changedAtNote]
+	if note == "" {
+		return false
+	}
+	for i := range a.sets {
+		if s := &a.sets[i]; set != nil && s != set && controlledBy(s.OwnerReferences, a.w.meta.UID) && s.Annotations[changedAtNote] == note {
+			return true
+		}
+	}
+	for i := range a.states {
+		if s := &a.states[i]; state != nil && s != state && controlledBy(s.OwnerReferences, a.w.meta.UID) && s.Annotations[changedAtNote] == note {
+			return true
+		}
+	}
+	return false
 }
 
 // newestState is the newest revision of a StatefulSet or a DaemonSet.

@@ -86,6 +86,10 @@ func (c *Client) Watch(ctx context.Context, r deploy.Ref) iter.Seq2[*deploy.Snap
 			}
 		}
 		for {
+			select { // what is known by now is in this picture
+			case <-l.dirty:
+			default:
+			}
 			s, err := c.still(l, r, w)
 			if !yield(s, err) || err != nil {
 				return
@@ -175,7 +179,15 @@ func (c *Client) sources(l *live, w workload, selector string) []*source {
 	if w.kind != deploy.Deployment {
 		owned = kept(c, c.apps(), "controllerrevisions", ns, labels, l, func() *map[types.UID]apps.ControllerRevision { return &l.states }, controllerRevisions)
 	}
-	about := kept(c, c.core(), "events", ns, meta.ListOptions{}, l, func() *map[types.UID]core.Event { return &l.events }, events)
+	about := kept(c, c.core(), "events", ns, meta.ListOptions{}, l, func() *map[types.UID]core.Event { return &l.events }, func(page *core.EventList) ([]core.Event, meta.ListMeta) {
+		return eventsNear(page.Items, w.meta.Name), page.ListMeta
+	})
+	bring := about.apply
+	about.apply = func(kind kwatch.EventType, object runtime.Object) {
+		if e, ok := object.(*core.Event); ok && near(e, w.meta.Name) {
+			bring(kind, object)
+		}
+	}
 	about.optional = true
 	return []*source{self, owned, about, kept(c, c.core(), "pods", ns, labels, l, func() *map[types.UID]core.Pod { return &l.pods }, pods)}
 }

@@ -164,14 +164,19 @@ func (w workload) state() string {
 	return "ready"
 }
 
-// changed is when the newest revision was made, as well as it is known.
+// changed is when the newest revision was made, as well as it is known: by us,
+// or by whoever else wrote the template since.
 func changed(m *meta.ObjectMeta, conditions []deploy.Condition) time.Time {
-	if t, err := time.Parse(time.RFC3339, m.Annotations[changedAtNote]); err == nil {
-		return t.UTC()
-	}
 	var latest time.Time
+	if t, err := time.Parse(time.RFC3339, m.Annotations[changedAtNote]); err == nil {
+		latest = t.UTC()
+	}
+	noted := !latest.IsZero()
 	for _, f := range m.ManagedFields {
-		if f.Subresource == "" && f.Time != nil && f.Time.After(latest) && f.FieldsV1 != nil && strings.Contains(string(f.FieldsV1.GetRawBytes()), `"f:spec"`) {
+		if f.Subresource != "" || f.Time == nil || f.FieldsV1 == nil || noted && f.Manager == FieldManager {
+			continue // ours is also of scalings
+		}
+		if f.Time.After(latest) && strings.Contains(string(f.FieldsV1.GetRawBytes()), `"f:template"`) {
 			latest = f.Time.UTC()
 		}
 	}
@@ -265,6 +270,7 @@ func (c *Client) find(ctx context.Context, r deploy.Ref) (workload, error) {
 		return view(object), nil
 	}
 	var found []workload
+	var refused error // of a kind that the person may not see
 	for _, kind := range resources {
 		object, err := newObject(kind.kind)
 		if err != nil {
@@ -275,6 +281,9 @@ func (c *Client) find(ctx context.Context, r deploy.Ref) (workload, error) {
 		switch err := c.get(ctx, one, object); {
 		case fail.CodeOf(err) == fail.NotFound:
 			continue
+		case fail.CodeOf(err) == fail.Forbidden:
+			refused = cmp.Or(refused, err)
+			continue
 		case err != nil:
 			return workload{}, err
 		}
@@ -282,6 +291,9 @@ func (c *Client) find(ctx context.Context, r deploy.Ref) (workload, error) {
 	}
 	switch len(found) {
 	case 0:
+		if refused != nil {
+			return workload{}, refused
+		}
 		return workload{}, c.missing(ctx, r)
 	case 1:
 		return found[0], nil

@@ -319,7 +319,7 @@ func dry(t *testing.T, x Target) {
 func names(s *deploy.Snapshot) map[string]bool {
 	out := map[string]bool{}
 	for _, r := range alive(s) {
-		out[r.Name+r.Created.String()] = true
+		out[r.Name+" "+r.Revision+" "+r.Created.String()] = true
 	}
 	return out
 }
