@@ -77,3 +77,21 @@ func copyFile(t testing.TB, from, dir string) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, filepath.Base(from)), content, 0o644))
 }
+
+// Deno installs Deno from npm, once per content of its lock file, and gives the
+// directory of the program.
+func Deno(t testing.TB) string {
+	t.Helper()
+	source := filepath.Join(Root(t), "test", "e2e", "clients", "deno")
+	dir := installed(t, "deno", filepath.Join(source, "package-lock.json"), func(dir string) {
+		copyFile(t, filepath.Join(source, "package.json"), dir)
+		copyFile(t, filepath.Join(source, "package-lock.json"), dir)
+		cmd := exec.CommandContext(t.Context(), Find(t, "npm"), "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+		cmd.Dir = dir
+		Run(t, cmd)
+	})
+	found, err := filepath.Glob(filepath.Join(dir, "node_modules", "@deno", "*", "deno"))
+	require.NoError(t, err)
+	require.Len(t, found, 1, "npm has a Deno for this machine")
+	return filepath.Dir(found[0])
+}
