@@ -127,6 +127,7 @@ type DeployChanged struct {
 	// ends when somebody rolls out something else.
 	Template   string `json:"template,omitempty"`
 	Generation int64  `json:"generation,omitempty"`
+	Unchanged  bool   `json:"unchanged,omitempty" jsonschema:"everything was so already"`
 }
 
 // DeployRevision is one entry of a history.

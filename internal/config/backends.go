@@ -31,7 +31,9 @@ type Kubernetes struct {
 	// Namespace is where to look first; empty is the kubeconfig's.
 	Namespace string `yaml:"-" json:"-"`
 	// As and AsGroups are whom to impersonate.
-	As       string   `yaml:"-" json:"-"`
+	As string `yaml:"-" json:"-"`
+	// ReadOnly sends nothing that could be taken for a change, dry runs included.
+	ReadOnly bool     `yaml:"-" json:"-"`
 	AsGroups []string `yaml:"-" json:"-"`
 }
 

@@ -94,6 +94,9 @@ func Judge(prev State, s *Snapshot, now time.Time, o JudgeOptions) (api.DeployVe
 	}
 	if complete(s) {
 		v.Outcome, v.Code, v.Message = api.DeployComplete, CodeComplete, fmt.Sprintf("%s is rolled out: %s", Title(w), ready(w))
+		if s.Paused {
+			v.Notes = append(v.Notes, "it is paused: what is changed now is rolled out when it is resumed")
+		}
 		return v, next
 	}
 	if why := held(s); why != "" {

@@ -53,7 +53,7 @@ func Options(b *config.Backends) backends.Options {
 	var out backends.Options
 	if k := b.Kubernetes; k != nil {
 		out.Discover = k.Discover
-		out.Kubernetes = &kube.Options{Kubeconfig: k.Kubeconfig, Context: k.Context, Namespace: k.Namespace, As: k.As, AsGroups: k.AsGroups}
+		out.Kubernetes = &kube.Options{Kubeconfig: k.Kubeconfig, Context: k.Context, Namespace: k.Namespace, As: k.As, AsGroups: k.AsGroups, ReadOnly: k.ReadOnly}
 	}
 	if b.Prometheus != nil {
 		e := endpoint(*b.Prometheus)

@@ -20,6 +20,7 @@ func operated(set *backends.Set, b *config.Backends) operate.Deps {
 		return d
 	}
 	d.Namespace = b.Kubernetes.Namespace
+	d.ReadOnly = func() bool { return b.Kubernetes.ReadOnly }
 	d.Clusters = func(ctx context.Context) ([]deploy.Cluster, error) {
 		c, err := open(ctx)
 		if err != nil {

@@ -105,12 +105,24 @@ func (f *Factory) Client(t Target) (*client.Client, error) {
 		Transport: f.Transport, UserAgent: "aictl/" + f.Version.Version,
 	}
 	if t.Server == "" && t.Backends != nil && f.Direct != nil {
-		opts.Transport, opts.Direct = f.Direct(t.Backends), true
+		opts.Transport, opts.Direct = f.Direct(guarded(t)), true
 	}
 	if s, err := f.Settings(); err == nil && s.Verbose {
 		opts.Trace = func(format string, args ...any) { f.Say(format, args...) }
 	}
 	return client.New(opts)
+}
+
+// guarded are the backends of a target, which know that they are read-only
+// where they are.
+func guarded(t Target) *config.Backends {
+	if !t.ReadOnly || t.Backends.Kubernetes == nil {
+		return t.Backends
+	}
+	b, k := *t.Backends, *t.Backends.Kubernetes
+	k.ReadOnly = true
+	b.Kubernetes = &k
+	return &b
 }
 
 // One gives the client of the only target; several contexts are a usage

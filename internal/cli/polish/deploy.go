@@ -122,7 +122,7 @@ func (c *deployCommand) list(cmd *cobra.Command, in any) error {
 	if err != nil {
 		return err
 	}
-	view := workloadView(len(s.Targets) > 1 || slices.ContainsFunc(out.Workloads, func(w api.Workload) bool { return w.Context != "" }), q.Namespace == "*")
+	view := workloadView(len(s.Targets) > 1 || severalContexts(out.Workloads), q.Namespace == "*")
 	if err := output.ListDoc(p, view, any(out), out.Workloads); err != nil {
 		return err
 	}
@@ -182,6 +182,18 @@ func (c *deployCommand) listAll(ctx context.Context, targets []factory.Target, q
 		return out, errs[0]
 	}
 	return out, nil
+}
+
+// severalContexts says that the workloads are of more than one kubeconfig
+// context; the runtime's are of none.
+func severalContexts(list []api.Workload) bool {
+	seen := map[string]bool{}
+	for _, w := range list {
+		if w.Context != "" {
+			seen[w.Context] = true
+		}
+	}
+	return len(seen) > 1
 }
 
 func workloadView(contexts, namespaces bool) output.View[api.Workload] {

@@ -85,11 +85,10 @@ func changedText(d op.Declaration, got api.DeployChanged) string {
 		api.DeployPause.ID: "is paused", api.DeployResume.ID: "goes on", api.DeployImages.ID: "gets another image",
 		api.DeployShare.ID: "shares its calls anew", api.DeployApply.ID: "is applied", api.DeployDelete.ID: "is deleted",
 	}[d.Describe().ID]
-	text := title(got.Workload) + " " + did
-	if got.Revision != "" && d.Describe().ID != api.DeployDelete.ID {
-		text += " (revision " + got.Revision + ")"
+	if got.Unchanged {
+		did = "was so already, and nothing was changed"
 	}
-	return text + "."
+	return title(got.Workload) + " " + did + "."
 }
 
 // seeThrough follows the rollout of a change that was made, and then sees

@@ -217,7 +217,7 @@ deployment/web: revision 2 → 1
   - app image: app:2
   + app image: app:1
 Changed since revision 1, and not by going back:
-  ! configmap/web: its content changed after revision 1 was made, and stays (in 60m ago by kubectl^G)
+  ! configmap/web: its content changed after revision 1 was made, and stays (just now by kubectl^G)
   ! secret/gone: it does not exist, and the template refers to it
 What will happen beside it:
   ! pdb/web: allows 0 disruptions (3 of 3 healthy): drains wait, and a rollout has no room to spare
@@ -275,10 +275,10 @@ func TestDeploymentsChanged(t *testing.T) {
 		writes           int
 	}{
 		{name: "restart", args: "deploy restart web -n shop --yes --reason certificate", writes: 1, want: `
-deployment/web is restarting (revision 3).
+deployment/web is restarting.
 `},
 		{name: "undo, watched to its end", args: "deploy undo web -n shop --yes --watch --reason errors", settle: true, writes: 1, want: `
-deployment/web goes back (revision 3).
+deployment/web goes back.
 12:00:00 workload  3 of 3 replicas updated, 0 available
 12:00:00 replica   web-3-0 not ready revision 3
 12:00:00 replica   web-3-1 not ready revision 3

@@ -142,7 +142,7 @@ func (c *deployCommand) showStatus(p *output.Printer, out any) error {
 
 // statusPage is the page of one workload: what, why, the next command, then the
 // replicas and what happened.
-func (*deployCommand) statusPage(p *output.Printer, s api.DeployStatus) error {
+func (c *deployCommand) statusPage(p *output.Printer, s api.DeployStatus) error {
 	env := p.Env()
 	var b strings.Builder
 	st := env.Styles
@@ -151,7 +151,8 @@ func (*deployCommand) statusPage(p *output.Printer, s api.DeployStatus) error {
 		where = " in " + term.SafeLine(s.Namespace)
 	}
 	fmt.Fprintf(&b, "%s%s  %s\n", st.Bold(term.SafeLine(title(s.Workload))), where, st.Apply(outcomeStyle(s.Verdict.Outcome), outcomeWords(s.Verdict)))
-	verdictLines(&b, env, s.Verdict)
+	fmt.Fprintf(&b, "%-10s %s\n", "Why:", term.SafeLine(s.Verdict.Message))
+	c.verdictLines(&b, env, s.Verdict)
 	line := func(head, value string) {
 		if value != "" {
 			fmt.Fprintf(&b, "%-10s %s\n", head+":", term.SafeLine(value))
@@ -160,7 +161,7 @@ func (*deployCommand) statusPage(p *output.Printer, s api.DeployStatus) error {
 	line("Replicas", fmt.Sprintf("%d of %d ready, %d updated, %d available", s.Ready, s.Desired, s.Updated, s.Available))
 	revision := s.Revision
 	if revision != "" && !s.Changed.IsZero() {
-		revision += ", " + env.Ago(s.Changed) + " ago"
+		revision += ", " + sinceThen(env, s.Changed)
 	}
 	if s.Cause != "" {
 		revision += ": " + s.Cause
@@ -192,15 +193,22 @@ func (*deployCommand) statusPage(p *output.Printer, s api.DeployStatus) error {
 	return nil
 }
 
-// verdictLines are a verdict's why and next, with the last lines of the
-// container that crashed.
-func verdictLines(b *strings.Builder, env output.Env, v api.DeployVerdict) {
+// sinceThen is when something happened; clocks differ a little.
+func sinceThen(env output.Env, t time.Time) string {
+	if t.After(env.Now) {
+		return "just now"
+	}
+	return env.Ago(t) + " ago"
+}
+
+// verdictLines are a verdict's details and the next command, with the last
+// lines of the container that crashed.
+func (c *deployCommand) verdictLines(b *strings.Builder, env output.Env, v api.DeployVerdict) {
 	line := func(head, value string) {
 		if value != "" {
 			fmt.Fprintf(b, "%-10s %s\n", head+":", value)
 		}
 	}
-	line("Why", term.SafeLine(v.Message))
 	if v.Replica != "" && v.Outcome != api.DeployProgressing {
 		shows := term.SafeLine(v.Replica)
 		if v.Affected > 1 {
@@ -216,7 +224,7 @@ func verdictLines(b *strings.Builder, env output.Env, v api.DeployVerdict) {
 			}
 		}
 		if !e.At.IsZero() {
-			words += ", " + env.Ago(e.At) + " ago"
+			words += ", " + sinceThen(env, e.At)
 		}
 		line("Exit", term.SafeLine(words))
 	}
@@ -235,7 +243,11 @@ func verdictLines(b *strings.Builder, env output.Env, v api.DeployVerdict) {
 		}
 	}
 	if v.Next != "" {
-		line("Next", env.Styles.Accent(term.SafeLine(v.Next)))
+		next := v.Next
+		if c.f.AsPlugin() && strings.HasPrefix(next, "aictl ") { // what a person copies must be what they run
+			next = "kubectl " + next
+		}
+		line("Next", env.Styles.Accent(term.SafeLine(next)))
 	}
 }
 
@@ -396,7 +408,7 @@ func (c *deployCommand) showDiff(p *output.Printer, out any) error {
 		for _, a := range list {
 			text := a.Object + ": " + a.Message
 			if !a.Changed.IsZero() {
-				text += " (" + env.Ago(a.Changed) + " ago"
+				text += " (" + sinceThen(env, a.Changed)
 				if a.By != "" {
 					text += " by " + a.By
 				}

@@ -199,7 +199,7 @@ func TestApplyReadsTheManifest(t *testing.T) {
 	path := filepath.Join(folder, "plugin.yaml")
 	require.NoError(t, os.WriteFile(path, []byte("name: mask\n"), 0o600))
 	require.NoError(t, d.run(t, "deploy", "apply", "-f", path, "--yes", "--to", "runtime"))
-	require.Equal(t, "service/mask is applied (revision 1).\n", d.out.String())
+	require.Equal(t, "service/mask is applied.\n", d.out.String())
 	last := got[len(got)-1]
 	require.Equal(t, []string{"name: mask\n", folder, "runtime", "apply"}, []string{string(last.Body), last.Origin, last.To, last.Cause})
 

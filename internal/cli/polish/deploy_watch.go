@@ -118,9 +118,10 @@ func (c *deployCommand) sayVerdict(lines *output.Stream, e api.DeployWatchEvent)
 	return lines.Styled("verdict", e, func(env output.Env) string {
 		var b strings.Builder
 		b.WriteString(followLine(env, e) + "\n")
+		env.Now = e.Time // the printer's clock was read when the watch began
 		v := *e.Verdict
 		if v.Outcome != api.DeployComplete {
-			verdictLines(&b, env, v)
+			c.verdictLines(&b, env, v)
 		}
 		return strings.TrimSuffix(b.String(), "\n")
 	})

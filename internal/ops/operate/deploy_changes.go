@@ -74,7 +74,11 @@ func (d Deps) plan(ctx context.Context, in api.WorkloadName, decide func(deploy.
 	w := s.Workload
 	plan := op.Plan{Target: w.Name, Summary: ch.summary, Effect: ch.effect, Steps: []op.Step{}, Notes: ch.notes}
 	if ch.done {
-		return planned{Plan: plan, Apply: func(context.Context) (api.DeployChanged, error) { return changed(s), nil }}, nil
+		return planned{Plan: plan, Apply: func(context.Context) (api.DeployChanged, error) {
+			out := changed(s)
+			out.Unchanged = true
+			return out, nil
+		}}, nil
 	}
 	ch.do.Version = s.Version
 	if d.ReadOnly == nil || !d.ReadOnly() {
