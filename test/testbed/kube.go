@@ -3,15 +3,19 @@ package testbed
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	_ "embed"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -46,6 +50,8 @@ type Cluster struct {
 	namespaces atomic.Int64
 	played     atomic.Int64
 	telling    sync.Mutex // kwok where logs are
+	joining    sync.Mutex // the real node
+	node       *Node
 	failed     atomic.Bool
 	lazily
 }
@@ -115,7 +121,8 @@ func startKubernetes(bin string) (*Cluster, error) {
 		return nil, err
 	}
 	for name, content := range map[string]string{
-		"tokens.csv": adminToken + `,admin,1,"system:masters"` + "\n" + oncallToken + `,oncall,2,"oncall"` + "\n" + nobodyToken + ",nobody,3\n",
+		"tokens.csv": adminToken + `,admin,1,"system:masters"` + "\n" + oncallToken + `,oncall,2,"oncall"` + "\n" + nobodyToken + ",nobody,3\n" +
+			nodeToken + ",system:node:" + nodeName + `,4,"system:nodes"` + "\n",
 		"kubeconfig": c.kubeconfig(""),
 		"kwok.yaml":  stages + logs,
 	} {
@@ -133,11 +140,16 @@ func startKubernetes(bin string) (*Cluster, error) {
 	if err := writeRSAKey(key); err != nil {
 		return nil, err
 	}
+	kubeletClient := filepath.Join(dir, "kubelet-client")
+	if err := writeClient(kubeletClient); err != nil {
+		return nil, err
+	}
 	if err := c.part("kube-apiserver", "--etcd-servers", etcd, "--bind-address", "127.0.0.1", "--advertise-address", "127.0.0.1",
 		"--secure-port", strconv.Itoa(api), "--cert-dir", certs, "--authorization-mode", "Node,RBAC", "--token-auth-file", filepath.Join(dir, "tokens.csv"),
 		"--service-account-issuer", "https://kubernetes.default.svc", "--service-account-key-file", key, "--service-account-signing-key-file", key,
 		"--service-cluster-ip-range", "10.96.0.0/16", "--endpoint-reconciler-type", "none", "--max-requests-inflight", "2000",
-		"--max-mutating-requests-inflight", "1000", "--event-ttl", "1h", "--profiling=false"); err != nil {
+		"--max-mutating-requests-inflight", "1000", "--event-ttl", "1h", "--profiling=false",
+		"--kubelet-client-certificate", kubeletClient+".crt", "--kubelet-client-key", kubeletClient+".key", "--kubelet-preferred-address-types", "InternalIP"); err != nil {
 		return nil, err
 	}
 	ca, err := c.waitForAPI(filepath.Join(certs, "apiserver.crt"))
@@ -151,12 +163,12 @@ func startKubernetes(bin string) (*Cluster, error) {
 		return nil, err
 	}
 	if err := c.part("kube-controller-manager", "--kubeconfig", c.Kubeconfig, "--leader-elect=false", "--secure-port", "0",
-		"--kube-api-qps", "300", "--kube-api-burst", "600", "--use-service-account-credentials=true", "--root-ca-file", filepath.Join(dir, "ca.crt"),
+		"--kube-api-qps", "2000", "--kube-api-burst", "4000", "--use-service-account-credentials=true", "--root-ca-file", filepath.Join(dir, "ca.crt"),
 		"--service-account-private-key-file", key, "--concurrent-deployment-syncs", "20", "--horizontal-pod-autoscaler-sync-period", "2s",
 		"--node-monitor-period", "1s"); err != nil {
 		return nil, err
 	}
-	if err := c.part("kube-scheduler", "--kubeconfig", c.Kubeconfig, "--leader-elect=false", "--secure-port", "0", "--kube-api-qps", "300", "--kube-api-burst", "600"); err != nil {
+	if err := c.part("kube-scheduler", "--kubeconfig", c.Kubeconfig, "--leader-elect=false", "--secure-port", "0", "--kube-api-qps", "2000", "--kube-api-burst", "4000"); err != nil {
 		return nil, err
 	}
 	if _, err := c.kubectl(context.Background(), oncallRules+logsKind+nodes(0, KubeNodes), "apply", "-f", "-"); err != nil {
@@ -173,11 +185,15 @@ func startKubernetes(bin string) (*Cluster, error) {
 // latest: the thread that started it never ends before, and its death is the
 // child's signal.
 func (c *Cluster) part(name string, args ...string) error {
+	return c.start(name, filepath.Join(c.bin, name), args...)
+}
+
+func (c *Cluster) start(name, path string, args ...string) error {
 	log, err := os.Create(filepath.Join(c.Dir, name+".log"))
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(filepath.Join(c.bin, name), args...) //nolint:noctx // it outlives the test that asks first
+	cmd := exec.Command(path, args...) //nolint:noctx // it outlives the test that asks first
 	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, c.Dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	started, done := make(chan error), make(chan struct{})
@@ -318,6 +334,31 @@ func writeRSAKey(path string) error {
 	}
 	block := &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}
 	return os.WriteFile(path, pem.EncodeToMemory(block), 0o600)
+}
+
+// writeClient makes the certificate that the API server shows to kubelets; it
+// is its own authority.
+func writeClient(path string) error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "kube-apiserver"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, BasicConstraintsValid: true, IsCA: true,
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		return err
+	}
+	return os.WriteFile(path+".crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), 0o600)
 }
 
 func freePorts(n int) ([]int, error) {

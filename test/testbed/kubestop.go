@@ -35,18 +35,34 @@ func Shutdown() {
 // stop ends the parts, those that need the others first, and removes their
 // directory unless a test failed.
 func (c *Cluster) stop() {
+	if c.node != nil {
+		c.node.leave()
+	}
 	c.client().CloseIdleConnections()
 	for _, p := range slices.Backward(c.parts) {
-		_ = p.cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-p.done:
-		case <-time.After(5 * time.Second):
-			_ = p.cmd.Process.Kill()
-			<-p.done
-		}
+		p.end()
 	}
 	if !c.failed.Load() {
 		_ = os.RemoveAll(c.Dir)
+	}
+}
+
+// end ends one part, if it was started.
+func (c *Cluster) end(name string) {
+	for _, p := range c.parts {
+		if p.name == name {
+			p.end()
+		}
+	}
+}
+
+func (p *kubePart) end() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.done:
+	case <-time.After(5 * time.Second):
+		_ = p.cmd.Process.Kill()
+		<-p.done
 	}
 }
 

@@ -1,11 +1,15 @@
 // Package testbed starts the real systems that the end-to-end suites and the
-// documentation's test run against: PostgreSQL, Redis, the built binaries, and
-// other people's clients from npm and PyPI.
+// documentation's test run against: PostgreSQL, Redis, the built binaries, other
+// people's clients from npm and PyPI, and Kubernetes (kube*.go).
 //
 // It promises that everything it starts listens on loopback or a socket in a
 // temporary directory, on a port that the system chose, and is stopped and
 // awaited when the test that asked for it ends. A system that is missing or
 // cannot be started fails the test; nothing is skipped.
+//
+// Two things are otherwise. The cluster is shared by the tests of a program
+// and ends with Shutdown; and what the API server shall reach as a Service, and
+// a real node, listen on an address of the machine and of a bridge.
 //
 // It does not install operating system packages: .ci/run does.
 package testbed
