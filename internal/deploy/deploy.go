@@ -238,10 +238,14 @@ type Revision struct {
 type Related struct {
 	// Config are the ConfigMaps and Secrets that the template refers to, by
 	// keyed fingerprint; Missing ones are named with an empty fingerprint.
+	// The one that may not be read is Hidden.
 	Config []Fingerprint `json:"config,omitempty"`
 	Scaler *Scaler       `json:"scaler,omitempty"`
 	Budget *Budget       `json:"budget,omitempty"`
 }
+
+// Hidden stands for the fingerprint of an object that the caller may not read.
+const Hidden = "hidden"
 
 // Fingerprint is an object by its content's keyed hash.
 type Fingerprint struct {

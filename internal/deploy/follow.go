@@ -109,7 +109,7 @@ func judge(ctx context.Context, c Cluster, prev State, s *Snapshot, now time.Tim
 	}
 	o.Present = map[string]bool{}
 	for _, f := range around.Config {
-		if f.Hash != "" {
+		if f.Hash != "" && f.Hash != Hidden {
 			o.Present[strings.ToLower(f.Object)] = true
 		}
 	}

@@ -81,6 +81,8 @@ func Since(around *Related, to Revision, w api.Workload) []api.DeployAround {
 		switch {
 		case f.Hash == "":
 			out = append(out, api.DeployAround{Kind: "missing", Object: f.Object, Message: "it does not exist, and the template refers to it"})
+		case f.Hash == Hidden:
+			out = append(out, api.DeployAround{Kind: "note", Object: f.Object, Message: "you may not read it: whether it changed is not known"})
 		case !f.Changed.IsZero() && f.Changed.After(to.Created):
 			out = append(out, api.DeployAround{Kind: "config", Object: f.Object, Changed: f.Changed, By: f.By, Message: fmt.Sprintf("its content changed after revision %s was made, and stays", to.Name)})
 		}

@@ -56,6 +56,7 @@ func allNamespacesFlag(_ *factory.Factory, cmd *cobra.Command) {
 
 func watchFlags(_ *factory.Factory, cmd *cobra.Command) {
 	cmd.Flags().BoolP("watch", "w", false, "follow the rollout afterwards, until it is decided")
+	cmd.Flags().String("grace", "", "with --watch, let every kind of trouble last this long before it is a failure")
 }
 
 func deployDiffFlags(_ *factory.Factory, cmd *cobra.Command) {

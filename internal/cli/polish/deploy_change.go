@@ -14,6 +14,7 @@ import (
 	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/internal/output"
 	"github.com/aictl/aictl/internal/term"
+	"github.com/aictl/aictl/internal/when"
 )
 
 // changing runs a change of one workload: plan, confirmation, application,
@@ -58,6 +59,7 @@ func (c *deployCommand) change(cmd *cobra.Command, d op.UntypedChange, in any) e
 type afterwards struct {
 	watch  bool
 	verify *api.DeployVerifyInput
+	grace  *op.Duration
 }
 
 func (c *deployCommand) afterwards(cmd *cobra.Command) (afterwards, error) {
@@ -65,9 +67,22 @@ func (c *deployCommand) afterwards(cmd *cobra.Command) (afterwards, error) {
 	if on, err := cmd.Flags().GetBool("watch"); err == nil {
 		out.watch = on
 	}
+	if grace := text(cmd, "grace"); grace != "" {
+		d, err := when.Duration(grace)
+		if err != nil {
+			return out, err
+		}
+		given := op.Duration(d)
+		out.grace = &given
+	}
 	var err error
-	out.verify, err = verification(cmd)
-	return out, err
+	if out.verify, err = verification(cmd); err != nil {
+		return out, err
+	}
+	if out.grace != nil && !out.watch && out.verify == nil {
+		return out, fail.New(fail.Usage, "--grace is for --watch").Hint("--watch --grace 1m")
+	}
+	return out, nil
 }
 
 // showChanged says in a line what was done.
@@ -105,7 +120,7 @@ func (c *deployCommand) seeThrough(ctx context.Context, p *output.Printer, d op.
 	if err := lines.Item("changed", got, changedText(d, got)); err != nil {
 		return err
 	}
-	q := api.DeployWatchInput{WorkloadName: api.WorkloadName{Name: title(got.Workload), Namespace: got.Namespace, Engine: got.Engine}, Template: got.Template, Generation: got.Generation}
+	q := api.DeployWatchInput{WorkloadName: api.WorkloadName{Name: title(got.Workload), Namespace: got.Namespace, Engine: got.Engine}, Template: got.Template, Generation: got.Generation, Grace: after.grace}
 	v, err := c.followRollout(ctx, cl, q, lines)
 	if err != nil {
 		return ended(lines, err)

@@ -293,6 +293,7 @@ deployment/web goes back.
 		{name: "read-only", args: "deploy undo web -n shop --yes --read-only", exit: fail.Refused},
 		{name: "protected", args: "deploy delete web -n shop --yes", exit: fail.Refused},
 		{name: "a flag that is for another", args: "deploy undo web -n shop --yes --for 1m", exit: fail.Usage},
+		{name: "a grace for nothing", args: "deploy restart web -n shop --yes --grace 1m", exit: fail.Usage},
 		{name: "-n and -A", args: "deploy list -n shop -A", exit: fail.Usage},
 		{name: "an unknown workload", args: "deploy status nothing", exit: fail.NotFound},
 		{name: "a wrong kind", args: "deploy status pod/x", exit: fail.Usage},
