@@ -15,7 +15,10 @@ import (
 // first use, and again after a failure.
 type Named struct {
 	Name, Kind string
-	Open       func(ctx context.Context) (Store, error)
+	// Implicit stores are in no configuration: they are there for whoever names
+	// them, and a list of all stores leaves them out.
+	Implicit bool
+	Open     func(ctx context.Context) (Store, error)
 }
 
 // Config is what New needs.
@@ -332,4 +335,9 @@ func (s *Stores) History(ctx context.Context, r Ref, limit int) ([]Version, []En
 	}
 	entries, err := s.c.Ledger.Entries(ctx, r.String(), limit)
 	return versions[:min(limit, len(versions))], entries, err
+}
+
+// UnknownKind is the error of a configuration with a kind that there is not.
+func UnknownKind(name, kind string) error {
+	return fail.New(fail.Usage, "the store %s is of the kind %q, which there is not", name, kind).Hint("kinds are aws and github; the vault and kubernetes come by themselves")
 }

@@ -78,7 +78,7 @@ func secretsList(ctx context.Context, d Deps, in api.SecretFilter) (api.SecretLi
 	if err != nil {
 		return out, err
 	}
-	stores, prefix := s.Names(), ""
+	stores, prefix := slices.DeleteFunc(s.Names(), func(n secrets.Named) bool { return n.Implicit }), ""
 	if in.Prefix != "" {
 		r, err := secrets.ParsePrefix(in.Prefix)
 		if err != nil {
@@ -103,6 +103,9 @@ func secretsList(ctx context.Context, d Deps, in api.SecretFilter) (api.SecretLi
 	wg.Wait()
 	failures := 0
 	for i, n := range stores {
+		if in.Prefix == "" && fail.CodeOf(errs[i]) == fail.Usage { // a store that is listed by prefix only
+			continue
+		}
 		if errs[i] != nil {
 			failures++
 			e := fail.From(errs[i])

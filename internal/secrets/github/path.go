@@ -1,7 +1,6 @@
 package github
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/aictl/aictl/internal/fail"
@@ -32,12 +31,40 @@ type place struct {
 // String is the path.
 func (p place) String() string { return p.scope.String() + "/" + p.name }
 
-var (
-	ownerForm = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?$`)
-	repoForm  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
-	envForm   = regexp.MustCompile(`^[A-Za-z0-9._-]{1,255}$`)
-	nameForm  = regexp.MustCompile(`^[A-Z_][A-Z0-9_]{0,254}$`)
-)
+// The forms are checked by hand: expressions with counts up to 255 take two
+// milliseconds to compile, at every start of the program.
+
+func letterOrDigit(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
+
+func ownerForm(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !letterOrDigit(c) && (c != '-' || i == 0 || i == len(s)-1) {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 39
+}
+
+// wordForm is that of repositories and environments.
+func wordForm(s string, most int) bool {
+	for i := range len(s) {
+		if c := s[i]; !letterOrDigit(c) && c != '.' && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return s != "" && s != "." && s != ".." && len(s) <= most
+}
+
+func nameForm(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < 'A' || c > 'Z') && c != '_' && (c < '0' || c > '9' || i == 0) {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 255 && !strings.HasPrefix(s, "GITHUB_")
+}
 
 func (s *Store) badForm() error {
 	return fail.New(fail.Usage, "that is no secret of GitHub: names are upper case, digits and underscores, and don't begin with a digit or GITHUB_").
@@ -51,7 +78,7 @@ func (s *Store) parse(path string) (place, error) {
 	}
 	sc, ok := parseScope(path[:i])
 	p := place{sc, path[i+1:]}
-	if !ok || !nameForm.MatchString(p.name) || strings.HasPrefix(p.name, "GITHUB_") {
+	if !ok || !nameForm(p.name) {
 		return place{}, s.badForm()
 	}
 	return p, nil
@@ -60,9 +87,7 @@ func (s *Store) parse(path string) (place, error) {
 func parseScope(text string) (scope, bool) {
 	owner, rest, hasRepo := strings.Cut(text, "/")
 	repo, env, hasEnv := strings.Cut(rest, "@")
-	ok := ownerForm.MatchString(owner) &&
-		(!hasRepo || repoForm.MatchString(repo) && repo != "." && repo != "..") &&
-		(!hasEnv || envForm.MatchString(env) && env != "." && env != "..")
+	ok := ownerForm(owner) && (!hasRepo || wordForm(repo, 100)) && (!hasEnv || wordForm(env, 255))
 	return scope{owner, repo, env}, ok
 }
 
