@@ -18,8 +18,11 @@ type RenderOptions struct {
 	// Restarted makes the pods new ones.
 	Restarted time.Time
 	// From is who may call the service, by the labels of namespace and pods;
-	// both nil let the pods of the same namespace in only.
+	// both nil let the pods of the same namespace in only. FromAnywhere lets
+	// everybody in to that one port: for calls that come through the API
+	// server's proxy, whose address no selector can name.
 	FromNamespace, FromPods map[string]string
+	FromAnywhere            bool
 	// ServiceAccount of the pods; empty is the namespace's default one. Its
 	// token is not mounted in any case.
 	ServiceAccount string
@@ -247,20 +250,21 @@ func service(m *Manifest, o RenderOptions) object {
 // networkPolicy lets calls in from the control plane alone; probes come from
 // the node, which policies let through.
 func networkPolicy(m *Manifest, o RenderOptions) object {
-	peer := object{}
-	if o.FromNamespace != nil {
-		peer["namespaceSelector"] = object{"matchLabels": plain(o.FromNamespace)}
-	}
-	if o.FromPods != nil || o.FromNamespace == nil {
-		peer["podSelector"] = object{"matchLabels": plain(o.FromPods)}
+	in := object{"ports": []any{object{"port": "http", "protocol": "TCP"}}}
+	if !o.FromAnywhere {
+		peer := object{}
+		if o.FromNamespace != nil {
+			peer["namespaceSelector"] = object{"matchLabels": plain(o.FromNamespace)}
+		}
+		if o.FromPods != nil || o.FromNamespace == nil {
+			peer["podSelector"] = object{"matchLabels": plain(o.FromPods)}
+		}
+		in["from"] = []any{peer}
 	}
 	return object{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": meta(m, o), "spec": object{
 		"podSelector": object{"matchLabels": selector(m)},
 		"policyTypes": []any{"Ingress"},
-		"ingress": []any{object{
-			"from":  []any{peer},
-			"ports": []any{object{"port": "http", "protocol": "TCP"}},
-		}},
+		"ingress":     []any{in},
 	}}
 }
 

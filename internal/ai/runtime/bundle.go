@@ -75,8 +75,7 @@ func within(base, path string) bool {
 }
 
 // walk visits the files of the bundle once, in order. Version control, byte
-// code and what is neither a file nor a folder are left out; a link must stay
-// in the bundle's base.
+// code and what is neither a file, a link nor folder are left out.
 func (b *bundle) walk(ctx context.Context, visit func(rel string, info fs.FileInfo) error) error {
 	files, bytes := 0, int64(0)
 	seen := map[string]bool{}
@@ -101,13 +100,16 @@ func (b *bundle) walk(ctx context.Context, visit func(rel string, info fs.FileIn
 			}
 			seen[rel] = true
 			info, err := os.Stat(path) // what a link leads to
+			if d.Type()&fs.ModeSymlink != 0 && b.keeps(path) {
+				info, err = os.Lstat(path)
+			}
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil // a link to nowhere, or gone meanwhile
 			}
 			if err != nil {
 				return fail.Wrap(fail.Failed, err, "reading the service's files")
 			}
-			if !info.Mode().IsRegular() {
+			if !info.Mode().IsRegular() && info.Mode().Type() != fs.ModeSymlink {
 				return nil
 			}
 			if files++; files > maxBundleFiles {
@@ -125,7 +127,19 @@ func (b *bundle) walk(ctx context.Context, visit func(rel string, info fs.FileIn
 	return nil
 }
 
+// keeps says that a link is copied as it is: it leads to the same place from
+// the copy. Of another one the file is copied that it leads to.
+func (b *bundle) keeps(path string) bool {
+	to, err := os.Readlink(path)
+	return err == nil && (filepath.IsAbs(to) || within(b.base, filepath.Join(filepath.Dir(path), to)))
+}
+
 func hashFile(sum hash.Hash, base, rel string, info fs.FileInfo) error {
+	if info.Mode().Type() == fs.ModeSymlink {
+		to, err := os.Readlink(filepath.Join(base, rel))
+		_, _ = fmt.Fprintf(sum, "%s\x00link\x00%s\x00", rel, to) // a hash takes everything
+		return err
+	}
 	f, err := os.Open(filepath.Join(base, rel))
 	if err != nil {
 		return fail.Wrap(fail.Failed, err, "reading the service's files")
@@ -172,6 +186,13 @@ func (b *bundle) copyTo(ctx context.Context, to string) (string, error) {
 func copyFile(from, to string, info fs.FileInfo) (err error) {
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return err
+	}
+	if info.Mode().Type() == fs.ModeSymlink {
+		target, err := os.Readlink(from)
+		if err != nil {
+			return err
+		}
+		return os.Symlink(target, to)
 	}
 	in, err := os.Open(from)
 	if err != nil {

@@ -232,10 +232,6 @@ func (s *service) judgeCanary(now time.Time) {
 		stable.pool.meter.reset()
 		canary.pool.meter.reset()
 	}
-	if c.Manual {
-		s.judge.message = "weighted by hand: promote or abort it"
-		return
-	}
 	for _, r := range s.of(c.Revision) {
 		if st := r.snapshot(); st.state == CrashLoop {
 			s.endCanary(false, fmt.Sprintf("replica %s does not stay up: %s", r.name, st.message))

@@ -177,6 +177,9 @@ func (r *Runtime) commit(ctx context.Context, s *service, before, next *Record, 
 	if s == nil {
 		return r.create(ctx, next)
 	}
+	if len(r.rendered(next)) > 0 {
+		s.applied.Store(r.now().UnixNano())
+	}
 	s.mu.Lock()
 	// What the runtime has found out itself meanwhile stays.
 	if s.rec.Generation != before.Generation {
@@ -258,7 +261,7 @@ func (r *Runtime) prune(rec *Record) {
 // apply makes the objects of a service on Kubernetes, and takes away those
 // that are no more.
 func (r *Runtime) apply(ctx context.Context, before, next *Record, dry bool) error {
-	old, fresh := rendered(before), rendered(next)
+	old, fresh := r.rendered(before), r.rendered(next)
 	if len(old)+len(fresh) == 0 {
 		return nil
 	}
@@ -283,12 +286,12 @@ func (r *Runtime) apply(ctx context.Context, before, next *Record, dry bool) err
 }
 
 // rendered are the objects of a record's target; none where it runs elsewhere.
-func rendered(rec *Record) []map[string]any {
+func (r *Runtime) rendered(rec *Record) []map[string]any {
 	rev := rec.find(rec.Target)
 	if rev == nil || rev.Manifest.Runtime != plugin.Kubernetes {
 		return nil
 	}
-	return plugin.Render(rev.Manifest, renderOptions(rec, rev))
+	return plugin.Render(rev.Manifest, r.renderOptions(rec, rev))
 }
 
 func identity(o map[string]any) string {
@@ -296,10 +299,11 @@ func identity(o map[string]any) string {
 	return fmt.Sprint(o["kind"], meta["namespace"], meta["name"])
 }
 
-func renderOptions(rec *Record, rev *Revision) plugin.RenderOptions {
-	return plugin.RenderOptions{
-		Revision: strconv.Itoa(rev.Number), Reason: rev.Reason, Actor: rev.Actor, Replicas: rec.Replicas, Paused: rec.Paused, Restarted: rev.Restart,
-	}
+func (r *Runtime) renderOptions(rec *Record, rev *Revision) plugin.RenderOptions {
+	o := r.o.Render
+	o.Revision, o.Reason, o.Actor = strconv.Itoa(rev.Number), rev.Reason, rev.Actor
+	o.Replicas, o.Paused, o.Restarted = rec.Replicas, rec.Paused, rev.Restart
+	return o
 }
 
 // Change implements deploy.Cluster.

@@ -81,6 +81,13 @@ func (r *Runtime) Logs(ctx context.Context, ref deploy.Ref, o deploy.LogOptions)
 			}}, nil)
 			return
 		}
+		if c, on, err := r.behind(ctx, s); err != nil {
+			yield(api.LogEvent{}, err)
+			return
+		} else if c != nil {
+			c.Logs(ctx, on, o)(yield)
+			return
+		}
 		if o.Container != "" && o.Container != s.name {
 			yield(api.LogEvent{}, fail.New(fail.NotFound, "service/%s has one container, %s", s.name, s.name))
 			return
@@ -97,6 +104,17 @@ func (r *Runtime) Logs(ctx context.Context, ref deploy.Ref, o deploy.LogOptions)
 			}
 		}
 	}
+}
+
+// behind gives the engine that has the lines of a service on Kubernetes.
+func (r *Runtime) behind(ctx context.Context, s *service) (deploy.Cluster, deploy.Ref, error) {
+	s.mu.Lock()
+	rev := s.rec.newest()
+	s.mu.Unlock()
+	if rev == nil {
+		return nil, deploy.Ref{}, nil
+	}
+	return r.onCluster(ctx, rev.Manifest)
 }
 
 // reader hands out lines as entries.

@@ -2,10 +2,7 @@
 
 package runtime
 
-import (
-	"errors"
-	"syscall"
-)
+import "syscall"
 
 const dirVariable = "AICTL_RUNTIME_DIR"
 
@@ -15,10 +12,6 @@ func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: tr
 
 // limit does nothing: only Linux bounds a process from outside.
 func limit(int, command) {}
-
-func birth(int) (string, error) {
-	return "", errors.New("this system does not say when a process began")
-}
 
 func marked(string) map[int]bool { return map[int]bool{} }
 

@@ -52,8 +52,6 @@ type Canary struct {
 	Revision int       `json:"revision"`
 	Weight   int       `json:"weight"` // percent
 	Since    time.Time `json:"since"`
-	// Manual canaries are neither promoted nor rolled back by themselves.
-	Manual bool `json:"manual,omitempty"`
 }
 
 // clone is a deep copy but for the manifests, which nobody changes.

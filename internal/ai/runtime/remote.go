@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"reflect"
+	"slices"
 	"time"
 
 	"github.com/aictl/aictl/internal/ai/gateway"
 	"github.com/aictl/aictl/internal/ai/plugin"
+	"github.com/aictl/aictl/internal/deploy"
 	"github.com/aictl/aictl/internal/fail"
 )
 
@@ -34,6 +37,79 @@ type Applier interface {
 	Delete(ctx context.Context, objects []map[string]any) error
 	// Endpoint is how the Service is reached from here.
 	Endpoint(ctx context.Context, namespace, service string, port int) (Endpoint, error)
+}
+
+// Engine is what an Applier may have beside: the engine that it applies to. A
+// service that runs there is then as healthy as its Deployment is, and not as
+// what its address answers, which may be the revision before; and its lines can
+// be read.
+type Engine interface {
+	Cluster(ctx context.Context) (deploy.Cluster, error)
+}
+
+// onCluster gives the engine that the revision's Deployment is on, and its
+// name there; nil is none.
+func (rt *Runtime) onCluster(ctx context.Context, m *plugin.Manifest) (deploy.Cluster, deploy.Ref, error) {
+	ref := deploy.Ref{Kind: deploy.Deployment, Namespace: m.Namespace, Name: m.Name}
+	e, ok := rt.o.Applier.(Engine)
+	if !ok || m.Runtime != plugin.Kubernetes {
+		return nil, ref, nil
+	}
+	c, err := e.Cluster(ctx)
+	return c, ref, err
+}
+
+// look takes a picture of the Deployment. One that cannot be had says nothing:
+// the last one counts.
+func (r *replica) look() {
+	ctx, cancel := context.WithTimeout(r.stopping, resolveTimeout)
+	defer cancel()
+	c, ref, err := r.s.rt.onCluster(ctx, r.rev.manifest)
+	if c == nil || err != nil {
+		return
+	}
+	asked := r.s.rt.now()
+	view, err := c.Get(ctx, ref)
+	if err != nil {
+		if r.stopping.Err() == nil {
+			r.s.event(r.name, "FailedGet", "The Deployment cannot be seen: "+err.Error())
+		}
+		return
+	}
+	r.mu.Lock()
+	fresh := r.view == nil || r.view.Version != view.Version || r.view.Observed != view.Observed || len(r.view.Events) != len(view.Events) ||
+		!reflect.DeepEqual(r.view.Replicas, view.Replicas)
+	fresh = fresh || !r.viewed.After(r.s.appliedAt())
+	r.view, r.viewed = view, asked
+	r.mu.Unlock()
+	if fresh {
+		r.s.changed()
+	}
+}
+
+// seen is a picture of the workload on Kubernetes that is younger than what was
+// applied last. blind says that there should be one.
+func (r *replica) seen() (view *deploy.Snapshot, blind bool) {
+	if _, ok := r.s.rt.o.Applier.(Engine); !ok || r.rev.manifest.Runtime != plugin.Kubernetes {
+		return nil, false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.view == nil || r.viewed.Before(r.s.appliedAt()) {
+		return nil, true
+	}
+	return r.view, false
+}
+
+// whole says that the Deployment has been rolled out, as far as is known.
+func (r *replica) whole() bool {
+	v, blind := r.seen()
+	if v == nil {
+		return !blind
+	}
+	w := v.Workload
+	old := slices.ContainsFunc(v.Replicas, func(r deploy.Replica) bool { return !r.Current && !r.Deleting })
+	return v.Observed >= v.Generation && w.Updated >= w.Desired && w.Available >= w.Desired && !old
 }
 
 // endpoint is where the calls of a revision go.
@@ -86,13 +162,13 @@ func (r *replica) runRemote() {
 		ask.tr = up.transport
 	}
 	defer ask.close()
-	look := make(chan struct{}, 1)
+	again := make(chan struct{}, 1)
 	inst := &instance{pool: r.rev.pool, name: r.name, up: up}
 	inst.suspect = func(err error) {
 		r.rev.pool.setReady(inst, false)
 		r.rev.pool.breakUp(r.unreachable(err))
 		select {
-		case look <- struct{}{}:
+		case again <- struct{}{}:
 		default:
 		}
 	}
@@ -106,6 +182,7 @@ func (r *replica) runRemote() {
 	tick := time.NewTicker(p.Period.D())
 	defer tick.Stop()
 	for {
+		r.look()
 		err := ask.get(r.stopping, p.Path, p.Timeout.D())
 		switch {
 		case r.stopping.Err() != nil:
@@ -124,7 +201,7 @@ func (r *replica) runRemote() {
 		}
 		select {
 		case <-tick.C:
-		case <-look:
+		case <-again:
 		case <-r.stopping.Done():
 			return
 		}

@@ -73,6 +73,8 @@ type replica struct {
 	journal  *journal
 	previous *journal
 	starts   int
+	view     *deploy.Snapshot // of the workload on Kubernetes
+	viewed   time.Time        // when it was asked for
 }
 
 func newReplica(s *service, rev *revision, name string) *replica {
@@ -128,7 +130,6 @@ func (r *replica) to(state State, change func(*status)) {
 
 // run is the life of a replica.
 func (r *replica) run() {
-	defer close(r.done)
 	if r.rev.manifest.Runtime == plugin.Process {
 		r.runProcess()
 	} else {

@@ -34,6 +34,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/aictl/aictl/internal/ai/gateway"
+	"github.com/aictl/aictl/internal/ai/plugin"
 	"github.com/aictl/aictl/internal/fail"
 )
 
@@ -55,6 +56,9 @@ type Options struct {
 	Lines func(Line)
 	// Applier runs services on Kubernetes; nil cannot.
 	Applier Applier
+	// Render is what the objects of a service on Kubernetes need beside its
+	// manifest: who may call it, the pods' ServiceAccount.
+	Render plugin.RenderOptions
 	// Metrics is where the collectors are registered; nil registers nowhere.
 	Metrics prometheus.Registerer
 	// Logger gets what the runtime does by itself; nil is silent.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aictl/aictl/internal/ai/plugin"
@@ -37,6 +38,8 @@ type service struct {
 	ended chan struct{} // closed when the goroutine and all replicas have ended
 
 	stopOnce, rushOnce sync.Once
+
+	applied atomic.Int64 // when objects on Kubernetes were changed last, Unix nanoseconds
 
 	mu        sync.Mutex // guards what follows
 	rec       *Record
@@ -246,6 +249,7 @@ func (s *service) spawn(rev *revision) {
 	s.replicas = append(s.replicas, r)
 	rev.pool.mend()
 	go func() {
+		defer close(r.done)
 		r.run()
 		s.remove(r)
 	}()
@@ -255,6 +259,13 @@ func (s *service) spawn(rev *revision) {
 func (s *service) remove(r *replica) {
 	s.mu.Lock()
 	s.keepJournal(r)
+	last := true
+	for _, o := range s.replicas {
+		last = last && (o == r || o.rev != r.rev)
+	}
+	if last { // why it did not start is no verdict on the next try
+		r.rev.pool.mend()
+	}
 	s.replicas = slices.DeleteFunc(s.replicas, func(o *replica) bool { return o == r })
 	s.tell()
 	s.mu.Unlock()
@@ -301,12 +312,15 @@ func (s *service) adjust(rev *revision, n int) {
 // enough.
 func (s *service) available(number int, least time.Duration, now time.Time) (n int) {
 	for _, r := range s.of(number) {
-		if st := r.snapshot(); st.ready && now.Sub(st.readySince) >= least {
+		if st := r.snapshot(); st.ready && now.Sub(st.readySince) >= least && r.whole() {
 			n++
 		}
 	}
 	return n
 }
+
+// appliedAt is when objects on Kubernetes were changed last.
+func (s *service) appliedAt() time.Time { return time.Unix(0, s.applied.Load()) }
 
 // reconcile does the next step from what is to what was asked for.
 func (s *service) reconcile() {

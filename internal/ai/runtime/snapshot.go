@@ -69,6 +69,7 @@ func (s *service) snapshot() *deploy.Snapshot {
 			}
 		}
 	}
+	s.onCluster(out, newest)
 	slices.SortStableFunc(out.Replicas, func(a, b deploy.Replica) int {
 		x, _ := strconv.Atoi(a.Revision)
 		y, _ := strconv.Atoi(b.Revision)
@@ -80,10 +81,49 @@ func (s *service) snapshot() *deploy.Snapshot {
 			out.Canary.Message = s.judge.message
 		}
 	}
-	out.Conditions = s.conditions(now, out, looping)
+	out.Conditions = append(s.conditions(now, out, looping), out.Conditions...)
 	w.State = s.stateOf(out, looping)
 	out.Raw = s.raw(out, newest)
 	return out
+}
+
+// onCluster replaces the one address of a service on Kubernetes by the pods
+// behind it, where they can be seen.
+func (s *service) onCluster(out *deploy.Snapshot, newest *Revision) {
+	if newest.Manifest.Runtime != plugin.Kubernetes {
+		return
+	}
+	for _, r := range slices.Backward(s.replicas) {
+		if r.rev.number != newest.Number {
+			continue
+		}
+		v, blind := r.seen()
+		if blind {
+			out.Observed = min(out.Observed, out.Generation-1)
+		}
+		if v == nil {
+			return
+		}
+		w, seen := &out.Workload, v.Workload
+		w.Desired, w.Updated, w.Ready, w.Available = seen.Desired, seen.Updated, seen.Ready, seen.Available
+		out.Replicas, out.Deadline = slices.Clone(v.Replicas), v.Deadline
+		for i := range out.Replicas { // by our number, not by the cluster's
+			out.Replicas[i].Revision = "0"
+			if out.Replicas[i].Current {
+				out.Replicas[i].Revision = strconv.Itoa(newest.Number)
+			}
+		}
+		out.Events = append(slices.Clone(v.Events), out.Events...)
+		if v.Observed < v.Generation {
+			out.Observed = out.Generation - 1
+		}
+		for _, c := range v.Conditions {
+			if c.Type == "Progressing" && c.Reason == "ProgressDeadlineExceeded" || c.Type == "ReplicaFailure" {
+				out.Conditions = append(out.Conditions, c)
+			}
+		}
+		return
+	}
 }
 
 // stateOf is the one word of a list.

@@ -24,6 +24,7 @@ import (
 	"github.com/aictl/aictl/internal/ai/plugin"
 	"github.com/aictl/aictl/internal/ai/runtime"
 	"github.com/aictl/aictl/internal/deploy"
+	"github.com/aictl/aictl/internal/deploy/deployfake"
 	"github.com/aictl/aictl/internal/fail"
 )
 
@@ -299,6 +300,55 @@ func TestServicesOnKubernetesAreApplied(t *testing.T) {
 	c.refuse = nil
 	require.NoError(t, b.rt.Delete(t.Context(), "echo", "", ""))
 	require.Equal(t, "{}", c.text(t))
+}
+
+// seeing is a cluster that can be looked at, too.
+type seeing struct {
+	*cluster
+	fake *deployfake.Cluster
+}
+
+func (s seeing) Cluster(context.Context) (deploy.Cluster, error) { return s.fake, nil }
+
+// The address of a service answers for as long as pods of the revision before
+// are there: whether the new one works is what the Deployment says.
+func TestARolloutOnKubernetesIsAsGoodAsItsDeployment(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{}`))
+	}))
+	defer server.Close()
+	c := seeing{&cluster{url: server.URL}, deployfake.New("kubernetes", nil)}
+	on := deploy.Ref{Kind: deploy.Deployment, Name: "echo"}
+	b := start(t, func(o *runtime.Options) { o.Applier = c })
+	m, err := plugin.Parse("p", []byte("name: echo\nversion: 1\nruntime: kubernetes\nimage: echo:1\noperations: [{name: say}]\nprobes: {readiness: {period: 50ms}}\n"))
+	require.NoError(t, err)
+	c.fake.Has(on, 2, deploy.Template{Containers: []deploy.Container{{Name: "echo", Image: "echo:1"}}})
+	b.deploy(m, runtime.DeployOptions{})
+	require.Equal(t, deploy.CodeComplete, b.verdict().Code)
+	require.Len(t, b.get().Replicas, 2)
+	c.fake.Edit(on, func(s *deploy.Snapshot) {
+		s.Workload.Updated = 1
+		s.Replicas[1].Current = false
+		s.Replicas[0].Ready, s.Replicas[0].Phase = false, "Pending"
+		s.Replicas[0].Containers = []deploy.ContainerState{{Name: "echo", State: "waiting", Reason: "InvalidImageName", Message: "no"}}
+		s.Workload.Ready, s.Workload.Available = 1, 1
+	})
+	_, err = b.rt.Change(t.Context(), echo, deploy.Change{Images: map[string]string{"": "echo:2"}})
+	require.NoError(t, err)
+	v := b.verdict()
+	require.Equal(t, deploy.CodeImagePull, v.Code)
+	require.Equal(t, "2", v.snapshot.Workload.Revision)
+	c.fake.Edit(on, func(s *deploy.Snapshot) {
+		s.Workload.Updated, s.Workload.Ready, s.Workload.Available = 2, 2, 2
+		for i := range s.Replicas {
+			s.Replicas[i].Current, s.Replicas[i].Ready, s.Replicas[i].Phase = true, true, "Running"
+			s.Replicas[i].Containers = []deploy.ContainerState{{Name: "echo", State: "running", Ready: true}}
+		}
+	})
+	b.until("rolled out", func(s *deploy.Snapshot) bool { return s.Workload.State == "ready" && s.Workload.Available == 2 })
+	require.Equal(t, deploy.CodeComplete, b.verdict().Code)
 }
 
 type tiny struct{}
