@@ -101,6 +101,22 @@ var rules = []rule{
 		why: "an embedded engine knows nothing of who mounts it",
 	},
 	{
+		from: ours("internal/secrets"), deny: append(ours("*"), "net/http"), except: ours("internal/fail"),
+		why: "the domain of secrets knows no store: its adapters are below it, and the command line links it",
+	},
+	{
+		from: ours("*"), not: ours("internal/secrets/aws"), deny: []string{"github.com/aws/*"},
+		why: "AWS's SDK belongs to its adapter",
+	},
+	{
+		from: ours("*"), not: ours("internal/secrets/github"), deny: []string{"github.com/google/go-github/*"},
+		why: "GitHub's client belongs to its adapter",
+	},
+	{
+		from: ours("*"), not: ours("internal/secrets/vault", "internal/platform", "internal/store", "test/*"), deny: append(ours("internal/secrets/vault"), "filippo.io/age*", "github.com/zalando/go-keyring*"),
+		why: "the vault is the control plane's: no client holds its key",
+	},
+	{
 		from: ours("internal/ai*"), deny: ours("internal/store*", "internal/authn", "internal/authz", "internal/audit", "internal/cli*"),
 		why: "a service knows neither where state lives nor who calls it",
 	},

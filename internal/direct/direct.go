@@ -10,6 +10,7 @@
 package direct
 
 import (
+	"context"
 	"net/http"
 	"os/user"
 	"time"
@@ -29,7 +30,10 @@ func Open(b *config.Backends) http.RoundTripper {
 	set := backends.New(Options(b))
 	r := op.NewRegistry(op.Policy{Authorize: op.AllowAll})
 	observe.Bind(r, observe.Deps{Logs: set.Logs(), Metrics: set.Metrics(), Alerts: set.Alerts(), Annotations: set.Silences, Backends: set.Check, Now: time.Now})
-	operate.Bind(r, operated(set, b))
+	d := operated(set, b)
+	d.Secrets = secretStores(set, d)
+	d.MayReveal = func(context.Context) error { return nil } // what the person may see is what the credentials may
+	operate.Bind(r, d)
 	me := op.Identity{Subject: name(), Remote: "local"}
 	return op.InProcess{Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if !r.Knows(req) {
