@@ -44,6 +44,9 @@ type trouble struct {
 	// logs says that the container's last lines are of use, previous that they
 	// are those of the container before.
 	logs, previous bool
+	// quiet troubles are not spoken of before they are failures: nothing says
+	// yet that anything is wrong.
+	quiet bool
 	// next replaces the class's command.
 	next string
 
@@ -454,7 +457,7 @@ func probing(s *Snapshot, r Replica, c ContainerState) (trouble, bool) {
 	case t.event == nil && !declared: // something else keeps it from being ready: a gate, a node
 		return t, false
 	case t.event == nil: // events may be hidden from us, or lost
-		t.patience += patienceRace
+		t.patience, t.quiet = t.patience+patienceRace, true
 		t.message = fmt.Sprintf("container %s runs and is not ready: its readiness probe has not passed", c.Name)
 	default:
 		t.message = fmt.Sprintf("container %s is not ready: %s", c.Name, oneLine(t.detail))

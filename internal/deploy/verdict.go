@@ -125,7 +125,9 @@ func Judge(prev State, s *Snapshot, now time.Time, o JudgeOptions) (api.DeployVe
 		if !t.due.IsZero() && (next.Wake.IsZero() || t.due.Before(next.Wake)) {
 			next.Wake = t.due
 		}
-		v.Notes = append(v.Notes, t.pending(now))
+		if !t.quiet {
+			v.Notes = append(v.Notes, t.pending(now))
+		}
 	}
 	if expired != nil {
 		v.Outcome, v.Code, v.Reason, v.Detail, v.Since = api.DeployFailed, CodeDeadline, expired.Reason, expired.Message, expired.Since
@@ -323,6 +325,9 @@ func progress(s *Snapshot) string {
 		}
 	}
 	line := fmt.Sprintf("%d of %d replicas updated, %d available", w.Updated, w.Desired, w.Available)
+	if w.Ready != w.Available {
+		line = fmt.Sprintf("%d of %d replicas updated, %d ready, %d available", w.Updated, w.Desired, w.Ready, w.Available)
+	}
 	if old > 0 {
 		line += ", " + count(old, "old one left", "old ones left")
 	}
