@@ -41,6 +41,9 @@ type options struct {
 
 // run is the program: it returns its exit code and never exits by itself.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "plugin" {
+		return runPlugin(ctx, args[1:], lookup(environ), stderr)
+	}
 	var o options
 	fs := flag.NewFlagSet("aictl-server", flag.ContinueOnError)
 	fs.SetOutput(stderr)
