@@ -44,10 +44,11 @@ var signs = map[string]struct {
 }{
 	Prometheus: {
 		names: []string{
-			"thanos-query", "thanos-query-frontend", "mimir-query-frontend", "vmselect", "prometheus-operated", "prometheus-k8s", "prometheus-server",
-			"kube-prometheus-stack-prometheus", "prometheus", "vmsingle", "victoria-metrics",
+			"thanos-query-frontend", "thanos-query", "mimir-gateway", "mimir-nginx", "mimir-query-frontend", "vmselect", "prometheus-operated",
+			"prometheus-k8s", "prometheus-server", "kube-prometheus-stack-prometheus", "prometheus", "vmsingle", "victoria-metrics", "victoria-metrics-single-server",
 		},
-		apps: []string{"prometheus", "thanos-query", "vmsingle", "vmselect"}, ports: []int32{9090, 10902, 80, 8428, 8481, 8080},
+		apps:  []string{"prometheus", "thanos-query", "vmsingle", "vmselect", "victoria-metrics-single"},
+		ports: []int32{9090, 10902, 9009, 8428, 8481, 8429, 80, 8080},
 	},
 	Alertmanager: {
 		names: []string{"alertmanager-operated", "alertmanager-main", "kube-prometheus-stack-alertmanager", "prometheus-alertmanager", "alertmanager"},
@@ -84,8 +85,8 @@ func (c *Client) Discover(ctx context.Context, kind string) (Found, error) {
 		if score == 0 || s.Spec.Type == core.ServiceTypeExternalName {
 			continue
 		}
-		if s.Namespace == c.namespace {
-			score++
+		if s.Namespace == c.namespace && score < noted {
+			score += ours
 		}
 		port, scheme := portOf(s, sign.ports)
 		if port == "" {
@@ -103,16 +104,21 @@ func (c *Client) Discover(ctx context.Context, kind string) (Found, error) {
 	return all[0].Found, nil
 }
 
+// The scores of what decides before a Service's name does: somebody's note,
+// and to be in the client's own namespace.
+const noted, ours = 10_000, 1_000
+
 func scoreOf(s *core.Service, kind string, names, apps []string) int {
 	if note := s.Annotations[BackendNote]; note != "" {
 		if note == kind {
-			return 1000
+			return noted
 		}
 		return 0
 	}
 	app := cmp.Or(s.Labels["app.kubernetes.io/name"], s.Labels["app"])
 	for i, name := range names {
-		if s.Name == name || strings.HasSuffix(s.Name, "-"+name) {
+		// vmselect and vmsingle are named by their operator: vmselect-NAME.
+		if s.Name == name || strings.HasSuffix(s.Name, "-"+name) || strings.HasPrefix(name, "vm") && strings.HasPrefix(s.Name, name+"-") {
 			return 500 - 10*i
 		}
 	}
@@ -152,6 +158,14 @@ func portOf(s *core.Service, ports []int32) (port, scheme string) {
 // pathOf is the path below which a system answers.
 func pathOf(s *core.Service) string {
 	path := strings.Trim(s.Annotations[PathNote], "/")
+	if path == "" && s.Annotations[BackendNote] == "" { // what answers as Prometheus below a path of its own
+		switch {
+		case strings.Contains(s.Name, "mimir-"):
+			return "/prometheus"
+		case strings.Contains(s.Name, "vmselect"):
+			return "/select/0/prometheus"
+		}
+	}
 	if path == "" || strings.Contains(path, "..") || strings.ContainsAny(path, "?#%\\ ") {
 		return ""
 	}

@@ -12,12 +12,13 @@ import (
 	"github.com/aictl/aictl/internal/fail"
 )
 
-// groupOf names the API group of a resource, as rules do.
-var groupOf = map[string]string{
-	"deployments": "apps", "statefulsets": "apps", "daemonsets": "apps", "replicasets": "apps", "controllerrevisions": "apps",
-	"horizontalpodautoscalers": "autoscaling", "poddisruptionbudgets": "policy",
-	"roles": "rbac.authorization.k8s.io", "rolebindings": "rbac.authorization.k8s.io",
-	"clusterroles": "rbac.authorization.k8s.io", "clusterrolebindings": "rbac.authorization.k8s.io",
+// groupOf names the API group of a resource of ours, as rules do.
+func groupOf(plural string) string {
+	if plural == "selfsubjectaccessreviews" {
+		return "authorization.k8s.io"
+	}
+	r, _ := common(plural)
+	return r.group
 }
 
 // explain gives an error of the API server its code, and says what to do: a
@@ -85,7 +86,7 @@ func refusedByRule(message string) bool {
 func (c *Client) forbidden(verb, resource, namespace, name, message string) error {
 	base, sub, _ := strings.Cut(resource, "/")
 	full := base
-	if g := groupOf[base]; g != "" {
+	if g := groupOf(base); g != "" {
 		full += "." + g
 	}
 	if sub != "" {
@@ -118,7 +119,7 @@ func (c *Client) forbidden(verb, resource, namespace, name, message string) erro
 		as = " --as " + c.as
 	}
 	return fail.New(fail.Forbidden, "%s may not %s %s%s %s: the rule {apiGroups: [%q], resources: [%s], verbs: [%s]} is missing",
-		who, verb, full, of, where, groupOf[base], resource, verb).
+		who, verb, full, of, where, groupOf(base), resource, verb).
 		Hint("aictl rbac check %s %s%s%s, and aictl rbac who-can %s %s%s", verb, resource, flag, as, verb, resource, flag)
 }
 

@@ -12,39 +12,11 @@ import (
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/aictl/aictl/internal/api"
-	"github.com/aictl/aictl/internal/fail"
 )
 
 // question is a resource as rules name it.
 type question struct {
 	verb, group, resource, sub, name, namespace string
-}
-
-// parse reads RESOURCE[.GROUP][/SUBRESOURCE|/NAME].
-func (c *Client) parse(q api.RBACQuestion) (question, error) {
-	out := question{verb: q.Verb, name: q.Name, namespace: cmp.Or(q.Namespace, c.namespace)}
-	if q.Namespace == "*" {
-		out.namespace = ""
-	}
-	base, rest, _ := strings.Cut(q.Resource, "/")
-	out.resource, out.group, _ = strings.Cut(strings.ToLower(base), ".")
-	if out.resource == "" {
-		return out, fail.New(fail.Usage, "%q names no resource", q.Resource).Hint("aictl rbac check patch deployments")
-	}
-	for _, plural := range []string{"deployment", "statefulset", "daemonset", "replicaset", "pod", "secret", "configmap", "service", "node", "namespace", "event"} {
-		if out.resource == plural {
-			out.resource += "s"
-		}
-	}
-	if out.group == "" {
-		out.group = groupOf[out.resource]
-	}
-	if slices.Contains([]string{"log", "exec", "scale", "status", "portforward", "proxy", "eviction", "attach", "ephemeralcontainers", "token"}, rest) {
-		out.sub = rest
-	} else if rest != "" {
-		out.name = rest
-	}
-	return out, nil
 }
 
 func (q question) full() string {
@@ -60,7 +32,7 @@ func (q question) full() string {
 
 // Can asks the API server whether the person, or whom they impersonate, may.
 func (c *Client) Can(ctx context.Context, in api.RBACQuestion) (api.RBACAnswer, error) {
-	q, err := c.parse(in)
+	q, err := c.parse(ctx, in)
 	if err != nil {
 		return api.RBACAnswer{}, err
 	}
@@ -95,7 +67,7 @@ func (c *Client) Can(ctx context.Context, in api.RBACQuestion) (api.RBACAnswer, 
 // WhoCan reads the roles and bindings as RBAC evaluates them. What other
 // authorizers allow (the group system:masters, nodes) is not in them.
 func (c *Client) WhoCan(ctx context.Context, in api.RBACQuestion) ([]api.RBACSubject, error) {
-	q, err := c.parse(in)
+	q, err := c.parse(ctx, in)
 	if err != nil {
 		return nil, err
 	}

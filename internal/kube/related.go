@@ -17,20 +17,23 @@ import (
 	"github.com/aictl/aictl/internal/fail"
 )
 
-// Related implements deploy.Cluster. What the person may not see is left out:
-// a Secret that may not be read is named without a fingerprint.
+// Related implements deploy.Cluster. A Secret that the person may not read has
+// deploy.Hidden for its fingerprint; autoscalers and budgets that they may not
+// list are left out.
 func (c *Client) Related(ctx context.Context, r deploy.Ref) (*deploy.Related, error) {
 	w, err := c.find(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	out := &deploy.Related{}
-	for _, name := range references(w.template.Spec) {
-		f, err := c.fingerprintOf(ctx, w.meta.Namespace, name)
+	for _, r := range references(w.template.Spec) {
+		f, err := c.fingerprintOf(ctx, w.meta.Namespace, r.object)
 		if err != nil {
 			return nil, err
 		}
-		out.Config = append(out.Config, f)
+		if r.required || f.Hash != "" {
+			out.Config = append(out.Config, f)
+		}
 	}
 	if out.Scaler, err = c.scaler(ctx, w); err != nil {
 		return nil, err
@@ -62,7 +65,10 @@ func (c *Client) fingerprintOf(ctx context.Context, namespace, object string) (d
 	}
 	switch err := c.explain(err, "get", kind+"s", namespace, name); fail.CodeOf(err) {
 	case fail.OK:
-	case fail.NotFound, fail.Forbidden:
+	case fail.NotFound:
+		return out, nil
+	case fail.Forbidden:
+		out.Hash = deploy.Hidden
 		return out, nil
 	default:
 		return out, err
@@ -96,7 +102,7 @@ func (c *Client) scaler(ctx context.Context, w workload) (*deploy.Scaler, error)
 			return l.Items, l.ListMeta
 		})
 	if err != nil {
-		return nil, unless(err, fail.Forbidden)
+		return nil, unless(err, fail.Forbidden, fail.NotFound) // an old cluster has no such group
 	}
 	for i := range list {
 		h := &list[i]
@@ -119,7 +125,7 @@ func (c *Client) budget(ctx context.Context, w workload) (*deploy.Budget, error)
 			return l.Items, l.ListMeta
 		})
 	if err != nil {
-		return nil, unless(err, fail.Forbidden)
+		return nil, unless(err, fail.Forbidden, fail.NotFound) // an old cluster has no such group
 	}
 	for i := range list {
 		b := &list[i]
@@ -134,8 +140,8 @@ func (c *Client) budget(ctx context.Context, w workload) (*deploy.Budget, error)
 	return nil, nil //nolint:nilnil // none is an answer
 }
 
-func unless(err error, code fail.Code) error {
-	if fail.CodeOf(err) == code {
+func unless(err error, codes ...fail.Code) error {
+	if slices.Contains(codes, fail.CodeOf(err)) {
 		return nil
 	}
 	return err

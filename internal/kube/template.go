@@ -25,7 +25,12 @@ func (c *Client) template(t core.PodTemplateSpec) deploy.Template {
 		out.Containers = append(out.Containers, c.container(one, false))
 	}
 	for _, v := range t.Spec.Volumes {
-		out.Volumes = append(out.Volumes, deploy.Volume{Name: v.Name, Source: volumeSource(v)})
+		out.Volumes = append(out.Volumes, volumes(v)...)
+	}
+	// What pulls the images is named as a volume, for whoever looks for the
+	// uses of a Secret.
+	for _, s := range t.Spec.ImagePullSecrets {
+		out.Volumes = append(out.Volumes, deploy.Volume{Name: "image pull " + s.Name, Source: "secret/" + s.Name})
 	}
 	for k, v := range t.Annotations {
 		if k == restartedAt || strings.HasPrefix(k, "kubectl.kubernetes.io/") {
@@ -137,53 +142,78 @@ func probe(p *core.Probe) string {
 	return b.String()
 }
 
-func volumeSource(v core.Volume) string {
+// volumes are a volume by its source; a projected one has several, each of
+// which stands alone.
+func volumes(v core.Volume) []deploy.Volume {
+	one := func(source string) []deploy.Volume { return []deploy.Volume{{Name: v.Name, Source: source}} }
 	switch {
 	case v.ConfigMap != nil:
-		return "configmap/" + v.ConfigMap.Name
+		return one("configmap/" + v.ConfigMap.Name)
 	case v.Secret != nil:
-		return "secret/" + v.Secret.SecretName
+		return one("secret/" + v.Secret.SecretName)
 	case v.PersistentVolumeClaim != nil:
-		return "pvc/" + v.PersistentVolumeClaim.ClaimName
+		return one("pvc/" + v.PersistentVolumeClaim.ClaimName)
 	case v.EmptyDir != nil:
-		return "emptyDir"
+		return one("emptyDir")
 	case v.HostPath != nil:
-		return "hostPath " + v.HostPath.Path
+		return one("hostPath " + v.HostPath.Path)
+	case v.DownwardAPI != nil:
+		return one("downwardAPI")
+	case v.Ephemeral != nil:
+		return one("ephemeral")
+	case v.NFS != nil:
+		return one("nfs " + v.NFS.Server + ":" + v.NFS.Path)
+	case v.Image != nil:
+		return one("image " + v.Image.Reference)
 	case v.CSI != nil:
-		return "csi " + v.CSI.Driver
+		out := one("csi " + v.CSI.Driver)
+		if r := v.CSI.NodePublishSecretRef; r != nil {
+			out = append(out, deploy.Volume{Name: v.Name + "/credentials", Source: "secret/" + r.Name})
+		}
+		return out
 	case v.Projected != nil:
-		var from []string
+		out := []deploy.Volume{}
 		for _, s := range v.Projected.Sources {
+			name, source := "other", "other"
 			switch {
 			case s.ConfigMap != nil:
-				from = append(from, "configmap/"+s.ConfigMap.Name)
+				name, source = s.ConfigMap.Name, "configmap/"+s.ConfigMap.Name
 			case s.Secret != nil:
-				from = append(from, "secret/"+s.Secret.Name)
+				name, source = s.Secret.Name, "secret/"+s.Secret.Name
 			case s.ServiceAccountToken != nil:
-				from = append(from, "token")
+				name, source = "token", "token"
+			case s.DownwardAPI != nil:
+				name, source = "downwardAPI", "downwardAPI"
 			}
+			out = append(out, deploy.Volume{Name: v.Name + "/" + name, Source: source})
 		}
-		return "projected " + strings.Join(from, ", ")
+		return out
 	}
-	return "other"
+	return one("other")
 }
 
-// references are the ConfigMaps and Secrets that a pod of the template reads:
-// "configmap/NAME" and "secret/NAME", each once, in order.
-func references(s core.PodSpec) []string {
+// reference is an object that a pod reads.
+type reference struct {
+	object   string // "configmap/NAME" or "secret/NAME"
+	required bool   // the pod does not start without it
+}
+
+// references are the ConfigMaps and Secrets that a pod of the template reads,
+// each once, in order.
+func references(s core.PodSpec) []reference {
 	seen := map[string]bool{}
-	add := func(kind, name string) {
+	add := func(kind, name string, optional *bool) {
 		if name != "" {
-			seen[kind+"/"+name] = true
+			seen[kind+"/"+name] = seen[kind+"/"+name] || optional == nil || !*optional
 		}
 	}
 	for _, k := range slices.Concat(s.InitContainers, s.Containers) {
 		for _, f := range k.EnvFrom {
-			if f.ConfigMapRef != nil {
-				add("configmap", f.ConfigMapRef.Name)
+			if r := f.ConfigMapRef; r != nil {
+				add("configmap", r.Name, r.Optional)
 			}
-			if f.SecretRef != nil {
-				add("secret", f.SecretRef.Name)
+			if r := f.SecretRef; r != nil {
+				add("secret", r.Name, r.Optional)
 			}
 		}
 		for _, e := range k.Env {
@@ -191,32 +221,37 @@ func references(s core.PodSpec) []string {
 				continue
 			}
 			if r := e.ValueFrom.ConfigMapKeyRef; r != nil {
-				add("configmap", r.Name)
+				add("configmap", r.Name, r.Optional)
 			}
 			if r := e.ValueFrom.SecretKeyRef; r != nil {
-				add("secret", r.Name)
+				add("secret", r.Name, r.Optional)
 			}
 		}
 	}
 	for _, v := range s.Volumes {
 		switch {
 		case v.ConfigMap != nil:
-			add("configmap", v.ConfigMap.Name)
+			add("configmap", v.ConfigMap.Name, v.ConfigMap.Optional)
 		case v.Secret != nil:
-			add("secret", v.Secret.SecretName)
+			add("secret", v.Secret.SecretName, v.Secret.Optional)
 		case v.Projected != nil:
 			for _, p := range v.Projected.Sources {
 				if p.ConfigMap != nil {
-					add("configmap", p.ConfigMap.Name)
+					add("configmap", p.ConfigMap.Name, p.ConfigMap.Optional)
 				}
 				if p.Secret != nil {
-					add("secret", p.Secret.Name)
+					add("secret", p.Secret.Name, p.Secret.Optional)
 				}
 			}
 		}
 	}
+	optional := true // a pod starts without; an image that is public is pulled
 	for _, p := range s.ImagePullSecrets {
-		add("secret", p.Name)
+		add("secret", p.Name, &optional)
 	}
-	return slices.Sorted(maps.Keys(seen))
+	out := []reference{}
+	for _, object := range slices.Sorted(maps.Keys(seen)) {
+		out = append(out, reference{object, seen[object]})
+	}
+	return out
 }
