@@ -50,6 +50,8 @@ const (
 	canaryOpen = iota
 	canaryPromote
 	canaryRollBack
+	// canaryAgain asks for fresh calls: what was seen must be seen twice.
+	canaryAgain
 )
 
 // canaryJudge compares a canary with the revision that serves. It looks when
@@ -70,7 +72,8 @@ type canaryJudge struct {
 	rules CanaryRules
 	begun time.Time
 	looks int
-	at    int // calls of the canary at the next look
+	at    int  // calls of the canary at the next look
+	slow  bool // it was found slower, and fresh calls are awaited
 	// message is what was seen last, in one line.
 	message string
 }
@@ -111,18 +114,29 @@ func (j *canaryJudge) look(now time.Time, stable, canary observed) int {
 		return canaryRollBack
 	case pSlower < alpha && ratio >= 1+j.rules.Slower/2:
 		j.message = "slower: " + j.message
-		return canaryRollBack
+		return j.confirm()
 	case pTail < alpha && tail >= 0.10:
 		j.message = fmt.Sprintf("slower for some: %.0f %% of its calls are beyond the 95th percentile of the other (p %.2g): %s", 100*tail, pTail, j.message)
-		return canaryRollBack
+		return j.confirm()
 	case now.Sub(j.begun) >= j.rules.Duration && pWithin < alpha && upper(canary, alpha)-rate(stable) <= j.rules.Errors+rate(stable):
 		j.message = "no worse: " + j.message
 		return canaryPromote
 	}
+	j.slow = false
 	if now.Sub(j.begun) < j.rules.Duration { // it was too early, not too little: look again soon
 		j.at = canary.calls + max(canary.calls/8, 1)
 	}
 	return canaryOpen
+}
+
+// confirm is what follows when it was found slower.
+func (j *canaryJudge) confirm() int {
+	if j.slow {
+		return canaryRollBack
+	}
+	j.slow, j.at = true, j.rules.Calls
+	j.message = "it seems " + j.message + "; looking again"
+	return canaryAgain
 }
 
 // fisher is the chance that a has so many more hits than b by luck (one-sided).
@@ -243,6 +257,10 @@ func (s *service) judgeCanary(now time.Time) {
 		s.endCanary(true, s.judge.message)
 	case canaryRollBack:
 		s.endCanary(false, s.judge.message)
+	case canaryAgain:
+		stable.pool.meter.reset()
+		canary.pool.meter.reset()
+		s.tell()
 	default:
 		if s.judge.message != before {
 			s.tell()

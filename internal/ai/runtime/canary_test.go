@@ -31,7 +31,12 @@ func simulate(seed uint64, ratio, errors, baseErrors float64, tail float64) (ver
 		} else {
 			stable.add(draw(1), r.Float64() < baseErrors)
 		}
-		if v := j.look(now, stable.peek(), canary.peek()); v != canaryOpen {
+		switch v := j.look(now, stable.peek(), canary.peek()); v {
+		case canaryOpen:
+		case canaryAgain:
+			stable.reset()
+			canary.reset()
+		default:
 			return v, canary.calls
 		}
 	}
@@ -67,6 +72,36 @@ func TestCanaryVerdicts(t *testing.T) {
 			t.Logf("after %d calls of the canary at most", most)
 		})
 	}
+}
+
+// A busy moment that hits the canary alone is forgiven.
+func TestAMomentIsNoVerdict(t *testing.T) {
+	now := time.Unix(0, 0)
+	stable, canary := newMeter(time.Now), newMeter(time.Now)
+	j := newCanaryJudge(CanaryRules{}.withDefaults(), now)
+	r := rand.New(rand.NewPCG(1, 7)) //nolint:gosec // drawn numbers must be the same in every run
+	again := 0
+	for i := range 100_000 {
+		now = now.Add(10 * time.Millisecond)
+		f := 1.0
+		if i < 110 { // a little longer than the first look
+			f = 2
+		}
+		stable.add(time.Duration(20e6*math.Exp(r.NormFloat64()*0.4)), false)
+		canary.add(time.Duration(f*20e6*math.Exp(r.NormFloat64()*0.4)), false)
+		switch v := j.look(now, stable.peek(), canary.peek()); v {
+		case canaryAgain:
+			again++
+			stable.reset()
+			canary.reset()
+		case canaryRollBack:
+			t.Fatal(j.message)
+		case canaryPromote:
+			require.Positive(t, again)
+			return
+		}
+	}
+	t.Fatal("no verdict")
 }
 
 // The tests against tables and values computed elsewhere (R's fisher.test and

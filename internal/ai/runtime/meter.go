@@ -105,12 +105,6 @@ func (m *meter) observed() observed {
 	return observed{m.calls, m.errors, append([]float64(nil), m.sample...)}
 }
 
-func (m *meter) counts() (calls, errors int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.calls, m.errors
-}
-
 // reset forgets everything: a comparison begins.
 func (m *meter) reset() {
 	m.mu.Lock()

@@ -3,6 +3,7 @@ package runtime
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/aictl/aictl/internal/ai/plugin"
@@ -56,13 +57,8 @@ func (s *scaler) decide(now time.Time, d demand) int {
 	if d.min == 0 && (d.current > 0 || d.mean > 0) {
 		n = max(n, 1)
 	}
-	kept := s.history[:0]
-	for _, r := range s.history {
-		if now.Sub(r.at) < d.window {
-			kept = append(kept, r)
-		}
-	}
-	s.history = append(kept, recommendation{now, n})
+	s.history = slices.DeleteFunc(s.history, func(r recommendation) bool { return now.Sub(r.at) >= d.window })
+	s.history = append(s.history, recommendation{now, n})
 	if n >= d.current {
 		return n
 	}

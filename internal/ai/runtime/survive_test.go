@@ -137,13 +137,13 @@ func TestAStoreThatIsAwayChangesNothing(t *testing.T) {
 func TestOrphansAreEnded(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	orphan := exec.Command("/bin/sleep", "986") //nolint:noctx // it must outlive everything
+	orphan := exec.Command("/bin/sleep", "986")
 	orphan.Env = []string{"AICTL_RUNTIME_DIR=" + dir}
-	stranger := exec.Command("/bin/sleep", "985") //nolint:noctx // the same
+	stranger := exec.Command("/bin/sleep", "985")
 	require.NoError(t, orphan.Start())
 	require.NoError(t, stranger.Start())
-	ends := make(chan error, 1)
-	go func() { ends <- orphan.Wait() }()
+	ends := make(chan struct{})
+	go func() { _ = orphan.Wait(); close(ends) }()
 	defer func() { _ = stranger.Process.Kill(); _ = stranger.Wait() }()
 	// A pid file whose process is another by now: it is left alone.
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "x.pid"), []byte(`{"pid":`+strconv.Itoa(stranger.Process.Pid)+`,"start":"before/1"}`), 0o600))
@@ -414,7 +414,7 @@ func TestLogsFollowEveryStart(t *testing.T) {
 		}
 	}
 	require.NoError(t, ctx.Err())
-	require.Equal(t, len(seen), len(slices.Compact(slices.Sorted(slices.Values(seen)))), "an id is of one line")
+	require.Len(t, slices.Compact(slices.Sorted(slices.Values(seen))), len(seen), "an id is of one line")
 }
 
 func TestMetricsAreTold(t *testing.T) {
