@@ -79,7 +79,7 @@ var (
 		Errors: deployJudges,
 		Examples: []op.Example{
 			{Command: "aictl deploy wait chat", Note: "until its rollout is complete; ends at once when it fails"},
-			{Command: "aictl deploy wait chat --until 'jsonpath={.status.readyReplicas}>=1' --timeout 1m", Note: "until a field has a value"},
+			{Command: "aictl deploy wait mask --until 'jsonpath={.status.readyReplicas}>=1' --timeout 1m", Note: "until a field has a value"},
 			{Command: "aictl deploy wait chat --until 'metric: count(up) > 0' --fail-if 'alert: NothingOfTheKind firing' --grace 10s --timeout 1m", Note: "over metrics and alerts"},
 		},
 	}}

@@ -80,6 +80,14 @@ func TestHelpExamplesRun(t *testing.T) {
 			fire(t, p)
 			must(t, "until aictl alerts list ServiceErrorsHigh --state all -o name | grep -q .; do sleep 0.1; done")
 		}
+		if strings.Contains(example, "aictl deploy ") && strings.Contains(example, "mask") { // a service with two revisions
+			must(t, "test -e mask || ln -s "+filepath.Join(testbed.Root(t), "plugins", "services", "node")+" mask")
+			if _, code := shell(t, "aictl deploy status mask"); code != 0 {
+				must(t, "aictl deploy apply -f mask/plugin.yaml --yes --watch")
+				must(t, "aictl deploy restart mask --yes --watch")
+			}
+			must(t, "aictl deploy resume mask --yes")
+		}
 		if strings.HasPrefix(example, "aictl alerts watch") { // it goes on until Ctrl-C
 			example = "timeout -s INT 2 " + example + "; test $? = 124"
 		}
