@@ -20,7 +20,7 @@ import (
 
 // real is a Deployment on the real node of a program that serves HTTP.
 func real(image, arguments string) string {
-	return strings.NewReplacer("IMAGE", image, "ARGS", arguments, "SELECT", testbed.Select).Replace(`
+	return strings.NewReplacer("IMAGE", image, "ARGS", arguments).Replace(`
 apiVersion: v1
 kind: Secret
 metadata: {name: word}
@@ -29,7 +29,7 @@ stringData: {word: sesame}
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web}
-spec: {replicas: 2, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {SELECT,
+spec: {replicas: 2, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {
   terminationGracePeriodSeconds: 1,
   containers: [{name: web, image: IMAGE, imagePullPolicy: Never, args: ARGS,
     env: [{name: WORD, valueFrom: {secretKeyRef: {name: word, key: word}}}],
@@ -42,7 +42,7 @@ func TestRealNodeRunsAnImageFromScratch(t *testing.T) {
 	c := testbed.Kubernetes(t)
 	n := c.RealNode(t)
 	n.Image(t, "aictl.invalid/web:1", testbed.Program{Path: testbed.BuildStatic(t, "./test/testbed/kube/web"), Files: map[string][]byte{"/etc/motto": []byte("from scratch")}})
-	ns := c.Namespace(t)
+	ns := n.Namespace(t)
 	start := time.Now()
 	c.Apply(t, ns, real("aictl.invalid/web:1", "[serve]"))
 	c.Kubectl(t, "rollout", "status", "-n", ns, "deployment/web", "--timeout=60s")

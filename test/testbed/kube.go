@@ -149,7 +149,8 @@ func startKubernetes(bin string) (*Cluster, error) {
 		"--service-account-issuer", "https://kubernetes.default.svc", "--service-account-key-file", key, "--service-account-signing-key-file", key,
 		"--service-cluster-ip-range", "10.96.0.0/16", "--endpoint-reconciler-type", "none", "--max-requests-inflight", "2000",
 		"--max-mutating-requests-inflight", "1000", "--event-ttl", "1h", "--profiling=false",
-		"--kubelet-client-certificate", kubeletClient+".crt", "--kubelet-client-key", kubeletClient+".key", "--kubelet-preferred-address-types", "InternalIP"); err != nil {
+		"--kubelet-client-certificate", kubeletClient+".crt", "--kubelet-client-key", kubeletClient+".key", "--kubelet-preferred-address-types", "InternalIP",
+		"--enable-admission-plugins", "PodNodeSelector,PodTolerationRestriction"); err != nil {
 		return nil, err
 	}
 	ca, err := c.waitForAPI(filepath.Join(certs, "apiserver.crt"))

@@ -43,9 +43,9 @@ func (c *Cluster) Fill(t testing.TB, pods int) (namespaces []string) {
 			"spec": map[string]any{
 				"replicas": podsPerDeployment, "selector": map[string]any{"matchLabels": map[string]any{"app": name}},
 				"template": map[string]any{"metadata": map[string]any{"labels": labels}, "spec": map[string]any{
-					"automountServiceAccountToken": false, "nodeSelector": map[string]any{"aictl.test/fill": "yes"},
-					"tolerations": []any{map[string]any{"key": "aictl.test/fill", "operator": "Exists"}},
-					"containers":  []any{map[string]any{"name": "main", "image": "aictl.invalid/" + name + ":1"}},
+					"automountServiceAccountToken": false,
+					"nodeName":                     fmt.Sprintf("fill-%d", i*podsPerDeployment/podsPerNode), // a third of the work is the scheduler's
+					"containers":                   []any{map[string]any{"name": "main", "image": "aictl.invalid/" + name + ":1"}},
 				}},
 			},
 		})

@@ -44,10 +44,6 @@ const (
 	pauseImage  = "aictl.invalid/pause:1"
 )
 
-// Select is what a pod's specification needs for the real node, as members of
-// a YAML mapping in flow style.
-const Select = "nodeSelector: {aictl.test/real: 'yes'}, tolerations: [{key: aictl.test/real, operator: Exists}], automountServiceAccountToken: false"
-
 // RealNode gives the cluster's real node, and starts it the first time: a few
 // seconds. It needs root, and Debian's containerd, runc and
 // containernetworking-plugins; without them the test fails. What it leaves on
@@ -97,6 +93,16 @@ func BuildStatic(t testing.TB, pkg string) string {
 	build.Dir, build.Env = Root(t), append(os.Environ(), "CGO_ENABLED=0")
 	Run(t, build)
 	return out
+}
+
+// Namespace makes a namespace as the cluster's does, all pods of which run on
+// this node, whatever made them.
+func (n *Node) Namespace(t testing.TB) string {
+	t.Helper()
+	name := n.c.Namespace(t)
+	n.c.Kubectl(t, "annotate", "namespace", name, "scheduler.alpha.kubernetes.io/node-selector=aictl.test/real=yes",
+		`scheduler.alpha.kubernetes.io/defaultTolerations=[{"key":"aictl.test/real","operator":"Exists"}]`)
+	return name
 }
 
 func (n *Node) ready(ctx context.Context) error {
