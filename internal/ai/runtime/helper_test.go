@@ -114,7 +114,7 @@ func helper() {
 		}
 	})
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
-		if mode == "dead" && calls.Load() > 0 {
+		if mode == "lifeless" || mode == "dead" && calls.Load() > 0 {
 			w.WriteHeader(503)
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -139,6 +140,7 @@ func TestFaultsAndTheirVerdicts(t *testing.T) {
 		"never listens":            {env: []string{"HELPER=silent"}, extra: "probes: {startup: {timeout: 500ms}}\ndrain: 100ms", code: deploy.CodeProbe},
 		"never ready":              {env: []string{"HELPER=never"}, extra: "probes: {startup: {timeout: 500ms}}", code: deploy.CodeProbe},
 		"speaks no HTTP":           {env: []string{"HELPER=garbage"}, extra: "probes: {startup: {timeout: 500ms}}\ndrain: 100ms", code: deploy.CodeProbe},
+		"never lives":              {env: []string{"HELPER=lifeless"}, extra: "probes: {liveness: {period: 50ms, failures: 2}}", code: deploy.CodeProbe},
 		"too much memory": {env: []string{"HELPER=fat"}, extra: "limits: {memory: 100Mi}\nscale: {min: 2, max: 2}", code: deploy.CodeCrashLoop, check: func(t *testing.T, v deployVerdict) {
 			require.Equal(t, "OOMKilled", v.Exit.Reason)
 			require.Contains(t, v.Message, "100Mi")
@@ -155,7 +157,7 @@ func TestFaultsAndTheirVerdicts(t *testing.T) {
 					return nil, fail.New(fail.NotFound, "no such secret")
 				}
 			})
-			if name == "exits after it was ready" || name == "too much memory" { // an older one serves, so that being ready is not enough
+			if name == "exits after it was ready" || name == "too much memory" || name == "never lives" { // an older one serves, so that being ready is not enough
 				b.deploy(b.manifest(""), runtime.DeployOptions{})
 				b.ready(1)
 			}
@@ -210,6 +212,26 @@ func TestTransientTroubleIsNoVerdict(t *testing.T) {
 		b.deploy(b.manifest("", "ONCE="+b.scratch("once")), runtime.DeployOptions{})
 		require.Equal(t, deploy.CodeComplete, b.verdict().Code)
 		require.Equal(t, 1, b.get().Replicas[0].Containers[0].Restarts)
+	})
+	t.Run("a secret that comes a moment later", func(t *testing.T) {
+		var asked atomic.Int64
+		b := start(t, func(o *runtime.Options) {
+			o.Secrets = func(context.Context, string) ([]byte, error) {
+				if asked.Add(1) < 4 {
+					return nil, fail.New(fail.NotFound, "not yet")
+				}
+				return []byte("x"), nil
+			}
+		})
+		b.deploy(b.manifest("", "SECRET=secret vault:late"), runtime.DeployOptions{})
+		require.Equal(t, deploy.CodeComplete, b.verdict().Code)
+	})
+	t.Run("trouble of the revision before", func(t *testing.T) {
+		b := start(t, nil)
+		b.deploy(b.manifest("", "HELPER=exit"), runtime.DeployOptions{})
+		require.Equal(t, deploy.CodeCrashLoop, b.verdict().Code)
+		b.deploy(b.manifest(""), runtime.DeployOptions{})
+		require.Equal(t, deploy.CodeComplete, b.verdict().Code)
 	})
 	t.Run("a slow start", func(t *testing.T) {
 		b := start(t, nil)

@@ -325,16 +325,16 @@ func TestCanariesEndByThemselves(t *testing.T) {
 		revision string
 		reason   string
 	}{
-		"equal":    {[]string{"LATENCY_US=5000", "N=1"}, "2", "CanaryPromoted"},
-		"slower":   {[]string{"LATENCY_US=6500"}, "1", "CanaryRolledBack"},
-		"erroring": {[]string{"LATENCY_US=5000", "ERROR_EVERY=5"}, "1", "CanaryRolledBack"},
+		"equal":    {[]string{"LATENCY_US=10000", "N=1"}, "2", "CanaryPromoted"},
+		"slower":   {[]string{"LATENCY_US=30000"}, "1", "CanaryRolledBack"},
+		"erroring": {[]string{"LATENCY_US=10000", "ERROR_EVERY=5"}, "1", "CanaryRolledBack"},
 		"crashing": {[]string{"HELPER=exit"}, "1", "CanaryRolledBack"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := start(t, func(o *runtime.Options) {
 				o.Rules = runtime.CanaryRules{Duration: 300 * time.Millisecond, Calls: 50}
 			})
-			b.deploy(b.manifest("", "LATENCY_US=5000"), runtime.DeployOptions{})
+			b.deploy(b.manifest("", "LATENCY_US=10000"), runtime.DeployOptions{})
 			b.ready(1)
 			c0 := b.callers(8)
 			b.deploy(b.manifest("", c.env...), runtime.DeployOptions{Canary: 40})
