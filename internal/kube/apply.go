@@ -18,6 +18,12 @@ import (
 	"github.com/aictl/aictl/internal/fail"
 )
 
+// What is asked for of objects whose content is of no use here.
+const (
+	metadataOnly = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+	metadataList = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+)
+
 // applied are the kinds that a manifest of ours may hold, by apiVersion/kind.
 var applied = map[string]struct {
 	gv       schema.GroupVersion
@@ -72,7 +78,7 @@ func (c *Client) applyOne(ctx context.Context, namespace string, o *unstructured
 	client := c.core()
 	path := c.path(kind.gv, namespace, kind.resource, o.GetName())
 	var before, after meta.PartialObjectMetadata
-	raw, err := client.Get().AbsPath(path).DoRaw(ctx)
+	raw, err := client.Get().AbsPath(path).SetHeader("Accept", metadataOnly).DoRaw(ctx)
 	switch err := c.explain(err, "get", kind.resource, namespace, o.GetName()); fail.CodeOf(err) {
 	case fail.OK:
 		if err := json.Unmarshal(raw, &before); err != nil {
@@ -87,7 +93,7 @@ func (c *Client) applyOne(ctx context.Context, namespace string, o *unstructured
 	if err != nil {
 		return step, err
 	}
-	request := client.Patch(types.ApplyPatchType).AbsPath(path).Param("fieldManager", FieldManager).Body(body)
+	request := client.Patch(types.ApplyPatchType).AbsPath(path).Param("fieldManager", FieldManager).SetHeader("Accept", metadataOnly).Body(body)
 	if dry {
 		request = request.Param("dryRun", "All")
 	}
@@ -131,7 +137,7 @@ func (c *Client) prune(ctx context.Context, namespace, selector string, kept map
 	for _, k := range kinds {
 		kind := applied[k]
 		raw, err := c.core().Get().AbsPath(c.path(kind.gv, namespace, kind.resource, "")).Param("labelSelector", selector).
-			SetHeader("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1").DoRaw(ctx)
+			SetHeader("Accept", metadataList).DoRaw(ctx)
 		switch err := c.explain(err, "list", kind.resource, namespace, ""); fail.CodeOf(err) {
 		case fail.OK:
 		case fail.Forbidden:

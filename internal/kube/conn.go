@@ -90,18 +90,18 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.Impersonate = rest.ImpersonationConfig{UserName: o.As, Groups: o.AsGroups}
+	switch {
+	case o.As != "": // else the kubeconfig may name somebody
+		config.Impersonate = rest.ImpersonationConfig{UserName: o.As, Groups: o.AsGroups}
+	case len(o.AsGroups) > 0:
+		return nil, fail.New(fail.Usage, "groups are impersonated together with a user").Hint("--as USER --as-group %s", o.AsGroups[0])
+	}
 	config.QPS, config.Burst = 100, 200
 	config.UserAgent = cmp.Or(o.UserAgent, "aictl")
 	config.WarningHandler = rest.NoWarnings{}
-	if o.Wrap != nil {
-		config.Wrap(o.Wrap)
-	}
-	if o.ReadOnly {
-		config.Wrap(guard)
-	}
+	config.Wrap(inTime)
 	c := &Client{
-		name: name, host: config.Host, namespace: cmp.Or(o.Namespace, namespace, "default"), as: o.As, inCluster: o.InCluster, config: config,
+		name: name, host: config.Host, namespace: cmp.Or(o.Namespace, namespace, "default"), as: config.Impersonate.UserName, inCluster: o.InCluster, config: config,
 		groups: map[schema.GroupVersion]*rest.RESTClient{}, now: time.Now, key: o.Key,
 	}
 	if len(c.key) == 0 {

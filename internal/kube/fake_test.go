@@ -57,7 +57,9 @@ type fake struct {
 func newFake(t *testing.T) *fake {
 	t.Helper()
 	f := &fake{t: t, objects: map[string]object{}, changed: make(chan struct{}), cut: make(chan struct{})}
-	f.Server = httptest.NewServer(f)
+	f.Server = httptest.NewUnstartedServer(f)
+	f.EnableHTTP2 = true
+	f.StartTLS() // clientcmd gives no credentials to others
 	t.Cleanup(func() {
 		f.hangUp()
 		f.CloseClientConnections()
@@ -70,7 +72,7 @@ const kubeconfig = `
 apiVersion: v1
 kind: Config
 current-context: test
-clusters: [{name: test, cluster: {server: "URL"}}]
+clusters: [{name: test, cluster: {server: "URL", insecure-skip-tls-verify: true}}]
 users: [{name: ann, user: {token: s3cr3t}}]
 contexts: [{name: test, context: {cluster: test, user: ann, namespace: shop}}]
 `

@@ -223,7 +223,7 @@ func (s *Secrets) Put(ctx context.Context, path string, v secrets.Value, o secre
 	}
 	// The answer is asked for without the values.
 	raw, err := request.Namespace(a.namespace).Resource("secrets").Param("fieldManager", FieldManager).
-		SetHeader("Accept", "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1").Body(body).DoRaw(ctx)
+		SetHeader("Accept", metadataOnly).Body(body).DoRaw(ctx)
 	if err := s.c.explain(err, verb, "secrets", a.namespace, a.name); err != nil {
 		return nil, err
 	}
@@ -289,6 +289,6 @@ func (s *Secrets) Delete(ctx context.Context, path string, o secrets.DeleteOptio
 		return err
 	}
 	_, err = s.c.core().Patch(types.MergePatchType).Namespace(a.namespace).Resource("secrets").Name(a.name).Param("fieldManager", FieldManager).
-		SetHeader("Accept", "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1").Body(body).DoRaw(ctx)
+		SetHeader("Accept", metadataOnly).Body(body).DoRaw(ctx)
 	return s.c.explain(err, "patch", "secrets", a.namespace, a.name)
 }

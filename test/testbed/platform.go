@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -99,6 +100,12 @@ func Home(t testing.TB, bin string) (home string, env []string) {
 // are passed to `aictl up`.
 func Up(t testing.TB, args ...string) *Platform {
 	t.Helper()
+	return UpWith(t, nil, args...)
+}
+
+// UpWith is Up with variables ("AICTL_SERVER_…=value") in the environment.
+func UpWith(t testing.TB, variables []string, args ...string) *Platform {
+	t.Helper()
 	root, bin := Root(t), Binaries(t)
 	work := t.TempDir()
 	shims := filepath.Join(work, "shims")
@@ -113,7 +120,7 @@ func Up(t testing.TB, args ...string) *Platform {
 	require.NoError(t, os.WriteFile(filepath.Join(shims, "make"), []byte(script), 0o755)) //nolint:gosec // a script has to be executable
 
 	home, env := Home(t, shims+string(os.PathListSeparator)+filepath.Join(work, "bin"))
-	p := &Platform{Workspace: work, Env: append(env, GoEnv(t)...)}
+	p := &Platform{Workspace: work, Env: slices.Concat(env, GoEnv(t), variables)}
 	p.Run(t, append([]string{"up", "--listen", "127.0.0.1:0"}, args...)...)
 	t.Cleanup(func() {
 		out, err := p.command(context.Background(), "down").CombinedOutput()
