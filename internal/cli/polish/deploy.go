@@ -70,12 +70,9 @@ func applyFlags(f *factory.Factory, cmd *cobra.Command) {
 }
 
 // namespace fills in the namespace that flags, environment and context come
-// to; -A is all.
+// to; -A is all, whatever -n says, as kubectl has it.
 func (c *deployCommand) namespace(cmd *cobra.Command, into *string) error {
 	if all, err := cmd.Flags().GetBool("all-namespaces"); err == nil && all {
-		if c.f.Flags.Set["namespace"] {
-			return fail.New(fail.Usage, "-n and -A do not go together").Hint("leave one of them out")
-		}
 		*into = "*"
 		return nil
 	}
@@ -198,7 +195,7 @@ func severalContexts(list []api.Workload) bool {
 }
 
 func workloadView(contexts, namespaces bool) output.View[api.Workload] {
-	v := output.View[api.Workload]{Kind: "deployment", Name: func(w api.Workload) string { return w.Name }}
+	v := output.View[api.Workload]{Name: title} // which has the kind, too
 	if contexts {
 		v.Columns = append(v.Columns, col("context", func(w api.Workload) string { return w.Context }))
 	}

@@ -34,6 +34,7 @@ type deployDesk struct {
 	home          string
 	vars          map[string]string
 	down          string // a host that does not answer
+	cut           int    // so many watches end before their end
 }
 
 var web = deploy.Ref{Name: "web", Namespace: "shop"}
@@ -79,6 +80,12 @@ func (d *deployDesk) command(t *testing.T, args ...string) func(context.Context)
 	f.Now = func() time.Time { return logsNoon }
 	f.Cwd = func() (string, error) { return d.home, nil }
 	f.Transport = op.InProcess{Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if d.cut > 0 && strings.HasSuffix(req.URL.Path, "/watch") { // an answer that ends before its end
+			d.cut--
+			w.Header().Set("Content-Type", "application/jsonl")
+			_, _ = w.Write([]byte(`{"type":"workload","time":"2026-03-01T12:00:00Z","message":"1 of 3 replicas updated"}` + "\n")) // what is read tells
+			return
+		}
 		if req.URL.Host == d.down {
 			fail.WriteProblem(w, fail.New(fail.Unavailable, "down"))
 			return
@@ -120,6 +127,10 @@ default     service/chat     ready   1/1           1          1   0s
 `},
 		{name: "list of a namespace", args: "deploy list -n shop -o name", want: `
 deployment/web
+`},
+		{name: "-A goes before -n", args: "deploy list -n nowhere -A -o name", want: `
+deployment/web
+service/chat
 `},
 		{name: "list of one kind", args: "deploy list -A --kind svc -o json --jq .workloads[].name", want: `
 chat
@@ -294,7 +305,6 @@ deployment/web goes back.
 		{name: "protected", args: "deploy delete web -n shop --yes", exit: fail.Refused},
 		{name: "a flag that is for another", args: "deploy undo web -n shop --yes --for 1m", exit: fail.Usage},
 		{name: "a grace for nothing", args: "deploy restart web -n shop --yes --grace 1m", exit: fail.Usage},
-		{name: "-n and -A", args: "deploy list -n shop -A", exit: fail.Usage},
 		{name: "an unknown workload", args: "deploy status nothing", exit: fail.NotFound},
 		{name: "a wrong kind", args: "deploy status pod/x", exit: fail.Usage},
 		{name: "a diff as a question", args: "deploy diff web -n shop --exit-code -o name", exit: fail.False},
@@ -359,4 +369,15 @@ west      deployment/web   ready   3/3           3          1   0s
 	require.Contains(t, run(fail.False, "status", "web"), "crash_loop")
 	d.down = "127.0.0.1:1"
 	run(fail.Partial, "list", "-o", "name")
+}
+
+// TestAWatchThatIsCutIsTakenUpAgain: the way to the server may break; what is
+// followed is the rollout.
+func TestAWatchThatIsCutIsTakenUpAgain(t *testing.T) {
+	d := newDeployDesk(t)
+	d.cut = 1
+	require.NoError(t, d.run(t, "deploy", "watch", "web", "-n", "shop"))
+	require.Contains(t, d.err.String(), "trying again")
+	require.Contains(t, d.out.String(), "12:00:00 workload  1 of 3 replicas updated\n")
+	require.Contains(t, d.out.String(), "12:00:00 complete  deployment/web is rolled out")
 }
