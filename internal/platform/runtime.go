@@ -113,6 +113,11 @@ func (p *Platform) deployManifest(ctx context.Context, in deploy.Manifest) (depl
 	return out, nil
 }
 
+var _ interface {
+	runtime.Applier
+	runtime.Engine
+} = applier{}
+
 // applier runs services on the cluster of the configuration, as the platform:
 // whoever may deploy a manifest may have the platform run it.
 type applier struct{ p *Platform }
@@ -120,6 +125,9 @@ type applier struct{ p *Platform }
 func (a applier) client() (*kube.Client, error) {
 	return kube.New(clusterOptions(a.p.config.Load().Backends.Kubernetes))
 }
+
+// Cluster implements runtime.Engine: a service is as healthy as its Deployment.
+func (a applier) Cluster(context.Context) (deploy.Cluster, error) { return a.client() }
 
 func (a applier) Apply(ctx context.Context, objects []map[string]any, dry bool) error {
 	c, err := a.client()
