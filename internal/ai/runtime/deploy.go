@@ -48,6 +48,10 @@ func (r *Runtime) Deploy(ctx context.Context, m *plugin.Manifest, dir string, o 
 	}
 	var b *bundle
 	if m.Runtime == plugin.Process {
+		if dir == "" {
+			return nil, fail.New(fail.Usage, "the folder of %s is not known: a process needs its files", m.Name).
+				Hint("aictl deploy apply -f FOLDER/plugin.yaml")
+		}
 		if _, err := m.Locate(dir); err != nil {
 			return nil, err
 		}
@@ -213,9 +217,7 @@ func (r *Runtime) commit(ctx context.Context, s *service, before, next *Record, 
 
 // keep carries over what the runtime wrote into the record since it was read.
 func keep(now, next *Record) {
-	if next.Stable != 0 || now.Stable != 0 {
-		next.Stable = now.Stable
-	}
+	next.Stable = now.Stable
 	for i := range next.Revisions {
 		if old := now.find(next.Revisions[i].Number); old != nil {
 			next.Revisions[i].Good = old.Good

@@ -55,6 +55,8 @@ func helper() {
 	case "abort":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // a Go program ends SIGABRT itself
 		time.Sleep(time.Minute)
+	case "supervisor": // a control plane, to be killed
+		supervise()
 	case "silent": // never listens
 		wait(time.Minute)
 	case "linger": // a child of its own, which must go with it
@@ -171,6 +173,40 @@ func helper() {
 		os.Exit(0)
 	}()
 	_ = server.Serve(l)
+	wait(time.Minute)
+}
+
+// supervise runs the manifest that the environment names, and says the pid of
+// its process.
+func supervise() {
+	text, err := os.ReadFile(os.Getenv("MANIFEST"))
+	if err != nil {
+		panic(err)
+	}
+	m, err := plugin.Parse("plugin.yaml", text)
+	if err != nil {
+		panic(err)
+	}
+	gw, err := gateway.New(gateway.Options{})
+	if err != nil {
+		panic(err)
+	}
+	rt, err := runtime.New(context.Background(), runtime.Options{Gateway: gw, Dir: os.Getenv("DIR")})
+	if err != nil {
+		panic(err)
+	}
+	if _, err := rt.Deploy(context.Background(), m, filepath.Dir(os.Getenv("MANIFEST")), runtime.DeployOptions{}); err != nil {
+		panic(err)
+	}
+	for s, err := range rt.Watch(context.Background(), echo) {
+		if err != nil {
+			panic(err)
+		}
+		if s.Workload.State == "ready" {
+			fmt.Println(s.Replicas[0].Node)
+			break
+		}
+	}
 	wait(time.Minute)
 }
 

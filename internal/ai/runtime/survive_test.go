@@ -1,6 +1,7 @@
 package runtime_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -159,6 +160,43 @@ func TestOrphansAreEnded(t *testing.T) {
 	}
 	require.False(t, gone(stranger.Process.Pid))
 	require.NoFileExists(t, filepath.Join(dir, "x.pid"))
+}
+
+// A control plane that is killed takes its processes along (Linux), and what
+// escapes that is ended by the next one.
+func TestAKilledControlPlaneLeavesNoProcess(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	dir, run := t.TempDir(), t.TempDir()
+	file := filepath.Join(dir, "plugin.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("name: echo\nversion: 1\nruntime: process\ncommand: ["+strconv.Quote(self)+"]\noperations: [{name: say}]\nenv: [{name: HELPER, value: serve}]\n"), 0o600))
+	control := exec.Command(self) //nolint:gosec // our own binary
+	control.Env = append(os.Environ(), "HELPER=supervisor", "MANIFEST="+file, "DIR="+run)
+	out, err := control.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, control.Start())
+	defer func() { _ = control.Process.Kill(); _ = control.Wait() }()
+	pid := 0
+	for in := bufio.NewScanner(out); pid == 0 && in.Scan(); {
+		if rest, ok := strings.CutPrefix(in.Text(), "pid "); ok {
+			pid, err = strconv.Atoi(rest)
+			require.NoError(t, err)
+		}
+	}
+	require.Positive(t, pid)
+	require.False(t, gone(pid))
+	require.NoError(t, control.Process.Kill())
+	require.Eventually(t, func() bool { return gone(pid) }, 5*time.Second, 10*time.Millisecond)
+	left, err := filepath.Glob(filepath.Join(run, "*.pid"))
+	require.NoError(t, err)
+	require.Len(t, left, 1, "nobody was there to clean up")
+	gw, err := gateway.New(gateway.Options{})
+	require.NoError(t, err)
+	rt, err := runtime.New(t.Context(), runtime.Options{Gateway: gw, Dir: run})
+	require.NoError(t, err)
+	require.NoError(t, rt.Close(t.Context()))
+	require.NoFileExists(t, left[0])
 }
 
 func remote(t *testing.T, url string) *plugin.Manifest {
