@@ -18,8 +18,8 @@ import (
 	"github.com/aictl/aictl/test/testbed"
 )
 
-// real is a Deployment on the real node of a program that serves HTTP.
-func real(image, arguments string) string {
+// onTheNode is a Deployment on the real node of a program that serves HTTP.
+func onTheNode(image, arguments string) string {
 	return strings.NewReplacer("IMAGE", image, "ARGS", arguments).Replace(`
 apiVersion: v1
 kind: Secret
@@ -44,7 +44,7 @@ func TestRealNodeRunsAnImageFromScratch(t *testing.T) {
 	n.Image(t, "aictl.invalid/web:1", testbed.Program{Path: testbed.BuildStatic(t, "./test/testbed/kube/web"), Files: map[string][]byte{"/etc/motto": []byte("from scratch")}})
 	ns := n.Namespace(t)
 	start := time.Now()
-	c.Apply(t, ns, real("aictl.invalid/web:1", "[serve]"))
+	c.Apply(t, ns, onTheNode("aictl.invalid/web:1", "[serve]"))
 	c.Kubectl(t, "rollout", "status", "-n", ns, "deployment/web", "--timeout=60s")
 	t.Logf("two replicas are ready after %s", time.Since(start).Round(time.Millisecond))
 
@@ -75,21 +75,21 @@ func TestRealNodeRunsAnImageFromScratch(t *testing.T) {
 			return nil
 		})
 	}
-	c.Apply(t, ns, real("aictl.invalid/web:1", "[crash, '3']"))
+	c.Apply(t, ns, onTheNode("aictl.invalid/web:1", "[crash, '3']"))
 	shows(`CrashLoopBackOff`)
 	bad := regexp.MustCompile(`(?m)^(\S+) .*(CrashLoopBackOff|Error)`).FindStringSubmatch(c.Kubectl(t, "get", "pods", "-n", ns))
 	require.NotNil(t, bad)
 	require.Equal(t, "3", c.Kubectl(t, "get", "pod", "-n", ns, bad[1], "-o", "jsonpath={.status.containerStatuses[0].lastState.terminated.exitCode}"))
 	require.Contains(t, c.Kubectl(t, "logs", "-n", ns, bad[1], "--previous"), "told to end with 3")
-	c.Apply(t, ns, real("aictl.invalid/web:none", "[serve]"))
+	c.Apply(t, ns, onTheNode("aictl.invalid/web:none", "[serve]"))
 	shows(`ErrImageNeverPull`)
-	c.Apply(t, ns, real("aictl.invalid/web:1", "[eat]"))
+	c.Apply(t, ns, onTheNode("aictl.invalid/web:1", "[eat]"))
 	testbed.Eventually(t, 40*time.Second, "out of memory", func(context.Context) error {
 		if out := c.Kubectl(t, "get", "pods", "-n", ns, "-o", "jsonpath={.items[*].status.containerStatuses[0]}"); !strings.Contains(out, "OOMKilled") {
 			return errors.New(out)
 		}
 		return nil
 	})
-	c.Apply(t, ns, real("aictl.invalid/web:1", "[serve]"))
+	c.Apply(t, ns, onTheNode("aictl.invalid/web:1", "[serve]"))
 	c.Kubectl(t, "rollout", "status", "-n", ns, "deployment/web", "--timeout=60s")
 }

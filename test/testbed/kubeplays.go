@@ -148,18 +148,30 @@ var Failures = map[string]Fixture{
 		creating,
 		decisive(after(beat, about("FailedMount", noSecret))), after(time.Second, about("FailedMount", noSecret)),
 	}},
-	"no-cpu": {Class: "unschedulable", Decisive: "the autoscaler's NotTriggerScaleUp after the scheduler's FailedScheduling",
-		Container: `resources: {requests: {cpu: "1000"}}`, Play: Play{decisive(autoscaler("NotTriggerScaleUp", noScaleUp))}},
-	"no-label": {Class: "unschedulable", Decisive: "as no-cpu, by a node selector", Pod: "nodeSelector: {aictl.test/disk: fast}",
-		Play: Play{decisive(autoscaler("NotTriggerScaleUp", noScaleUp))}},
-	"tainted": {Class: "unschedulable", Decisive: "as no-cpu, by a taint", Pod: "nodeSelector: {aictl.test/namespace: NAMESPACE}", Around: ownNode,
-		Play: Play{decisive(autoscaler("NotTriggerScaleUp", noScaleUp))}},
-	"quota": {Class: "quota", Decisive: "the ReplicaSet's FailedCreate: ReplicaFailure on the Deployment", Around: onePod, enforced: "exceeded quota",
-		decides: [2]string{"ReplicaFailure", "True"}},
-	"admission": {Class: "admission", Decisive: "as quota, by a ValidatingAdmissionPolicy", Around: policy, enforced: "only tag 1 is signed",
-		decides: [2]string{"ReplicaFailure", "True"}},
-	"no-progress": {Class: "deadline", Decisive: "ProgressDeadlineExceeded on the Deployment, after 2 s", Deployment: "progressDeadlineSeconds: 2",
-		Play: Play{creating}, decides: [2]string{"Progressing", "False"}},
+	"no-cpu": {
+		Class: "unschedulable", Decisive: "the autoscaler's NotTriggerScaleUp after the scheduler's FailedScheduling",
+		Container: `resources: {requests: {cpu: "1000"}}`, Play: Play{decisive(autoscaler("NotTriggerScaleUp", noScaleUp))},
+	},
+	"no-label": {
+		Class: "unschedulable", Decisive: "as no-cpu, by a node selector", Pod: "nodeSelector: {aictl.test/disk: fast}",
+		Play: Play{decisive(autoscaler("NotTriggerScaleUp", noScaleUp))},
+	},
+	"tainted": {
+		Class: "unschedulable", Decisive: "as no-cpu, by a taint", Pod: "nodeSelector: {aictl.test/namespace: NAMESPACE}", Around: ownNode,
+		Play: Play{decisive(autoscaler("NotTriggerScaleUp", noScaleUp))},
+	},
+	"quota": {
+		Class: "quota", Decisive: "the ReplicaSet's FailedCreate: ReplicaFailure on the Deployment", Around: onePod, enforced: "exceeded quota",
+		decides: [2]string{"ReplicaFailure", "True"},
+	},
+	"admission": {
+		Class: "admission", Decisive: "as quota, by a ValidatingAdmissionPolicy", Around: policy, enforced: "only tag 1 is signed",
+		decides: [2]string{"ReplicaFailure", "True"},
+	},
+	"no-progress": {
+		Class: "deadline", Decisive: "ProgressDeadlineExceeded on the Deployment, after 2 s", Deployment: "progressDeadlineSeconds: 2",
+		Play: Play{creating}, decides: [2]string{"Progressing", "False"},
+	},
 }
 
 // Transients are the rollouts that look bad for a moment and succeed.
@@ -186,17 +198,21 @@ var Transients = map[string]Fixture{
 		{After: time.Second, Apply: "{apiVersion: v1, kind: ConfigMap, metadata: {name: web-config}, data: {a: b}}"},
 		waiting("ContainerCreating", ""), ready,
 	}},
-	"mount-late": {Decisive: "none: the kubelet's cache of Secrets is late", Container: fromSecret, Pod: keys,
+	"mount-late": {
+		Decisive: "none: the kubelet's cache of Secrets is late", Container: fromSecret, Pod: keys,
 		Around: "{apiVersion: v1, kind: Secret, metadata: {name: web-keys}, stringData: {a: b}}", Play: Play{
 			creating, about("FailedMount", slowSecret), after(time.Second, ready),
-		}},
+		},
+	},
 	"ready-and-not": {Decisive: "none: ready, not ready for a second, ready", Container: probe("10"), Deployment: "minReadySeconds: 2", Play: Play{
 		creating, ready, running, event("Unhealthy", unready), after(time.Second, ready),
 	}},
-	"node-blinks": {Decisive: "none: the pod's node is silent for 2 s", Deployment: "minReadySeconds: 3", Around: ownNode,
+	"node-blinks": {
+		Decisive: "none: the pod's node is silent for 2 s", Deployment: "minReadySeconds: 3", Around: ownNode,
 		Pod: "nodeSelector: {aictl.test/namespace: NAMESPACE}, tolerations: [{key: aictl.test/own, operator: Exists}]", Play: Play{
 			creating, ready, {After: beat, NodeReady: new(false)}, {After: 2 * time.Second, NodeReady: new(true)}, after(time.Second, ready),
-		}},
+		},
+	},
 	"node-late": {Decisive: "none: the autoscaler adds the node that the pod waits for", Pod: "nodeSelector: {aictl.test/namespace: NAMESPACE}, tolerations: [{key: aictl.test/own, operator: Exists}]", Play: Play{
 		autoscaler("TriggeredScaleUp", "pod triggered scale-up: [{small 1->2 (max: 5)}]"), {After: 2 * time.Second, Apply: ownNode},
 	}, kwok: true},

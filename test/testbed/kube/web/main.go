@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -15,10 +16,13 @@ import (
 )
 
 func main() {
-	args := append(os.Args[1:], "serve", "")
+	args := slices.Concat(os.Args[1:], []string{"serve", ""})
 	switch args[0] {
 	case "serve":
-		serve()
+		if err := serve(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 	case "echo":
 		fmt.Println(args[1])
 	case "crash":
@@ -38,7 +42,7 @@ func main() {
 	}
 }
 
-func serve() {
+func serve() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	mux := http.NewServeMux()
@@ -51,7 +55,7 @@ func serve() {
 	context.AfterFunc(ctx, func() { _ = server.Close() })
 	fmt.Println("listening on :8080")
 	if err := server.ListenAndServe(); ctx.Err() == nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return err
 	}
+	return nil
 }
