@@ -48,7 +48,6 @@ func TestAWatchIsTakenUpAgain(t *testing.T) {
 			step = 2
 			require.Len(t, s.Events, 1, "neither another's nor an old one")
 			require.Equal(t, []any{"pod/" + pod, "Unhealthy", 3}, []any{s.Events[0].Object, s.Events[0].Reason, s.Events[0].Count})
-			f.has(deployments+"web", deployment("web", "", 1))
 			f.expire()
 			f.has(podsPath+pod, object{"metadata": object{
 				"labels": object{"app": "web"}, "ownerReferences": f.read(podsPath + pod)["metadata"].(object)["ownerReferences"],
