@@ -106,7 +106,9 @@ func TestReadOnlyLetsQuestionsThroughOnly(t *testing.T) {
 	require.Equal(t, fail.Refused, fail.CodeOf(err))
 	require.Zero(t, outside.Load())
 
-	next := roundTripper(func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 200, Body: http.NoBody}, nil })
+	next := roundTripper(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Body: http.NoBody}, nil
+	})
 	for line, sent := range map[string]bool{
 		"GET /api/v1/pods": true, "HEAD /api": true, "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews": true,
 		"POST /api/v1/namespaces/x/services/es:9200/proxy/logs/_search": true, "POST /api/v1/namespaces/x/services/p:9090/proxy/api/v1/query_range": true,
