@@ -69,12 +69,16 @@ type DeployApplyInput struct {
 	Origin    string `json:"origin,omitempty" flag:"-" jsonschema:"the folder that the manifest's command is relative to"`
 	Namespace string `json:"namespace,omitempty" flag:"-" jsonschema:"the namespace"`
 	To        string `json:"to,omitempty" enum:"runtime,kubernetes" jsonschema:"where to run it; what the manifest says where absent"`
+	Canary    int    `json:"canary,omitempty" jsonschema:"percent of the calls that the new revision gets at first; it is promoted or taken back by itself"`
 }
 
 // Validate implements op.Validator.
 func (in *DeployApplyInput) Validate() error {
 	if strings.TrimSpace(in.Manifest) == "" {
 		return fail.New(fail.Usage, "the manifest is empty").Hint("-f plugin.yaml")
+	}
+	if in.Canary < 0 || in.Canary > 99 {
+		return fail.New(fail.Usage, "a canary gets 1 to 99 percent of the calls, not %d", in.Canary).Hint("--canary 10")
 	}
 	return nil
 }
@@ -232,6 +236,7 @@ var (
 		Examples: []op.Example{
 			{Command: "aictl deploy apply -f mask/plugin.yaml --dry-run=server", Note: "what would happen"},
 			{Command: "aictl deploy apply -f mask/plugin.yaml --watch --yes", Note: "and wait until it is ready"},
+			{Command: "aictl deploy apply -f mask/plugin.yaml --canary 10 --dry-run=server", Note: "to a tenth of the calls first"},
 			{Command: "cat mask/plugin.yaml | aictl deploy apply -f - --to kubernetes --dry-run=client", Note: "from a pipe, to Kubernetes"},
 		},
 	}}

@@ -190,6 +190,9 @@ type Manifest struct {
 	Namespace string
 	// To is the engine; empty is what the manifest says.
 	To string
+	// Canary is the share of the calls that the new revision gets at first, in
+	// percent; 0 rolls it out.
+	Canary int
 	// Version is what a plan was made from; empty takes what is there.
 	Version string
 	// Dry says what would happen, and does nothing.

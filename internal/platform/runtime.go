@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"time"
 
@@ -70,7 +71,9 @@ func (p *Platform) deployManifest(ctx context.Context, in deploy.Manifest) (depl
 	switch in.To {
 	case "", m.Runtime:
 	case "runtime":
-		m.Runtime = plugin.Process
+		if m.Runtime == plugin.Kubernetes {
+			m.Runtime = plugin.Process
+		}
 	case plugin.Kubernetes:
 		m.Runtime = plugin.Kubernetes
 	default:
@@ -90,7 +93,7 @@ func (p *Platform) deployManifest(ctx context.Context, in deploy.Manifest) (depl
 	if before, err = p.runtime.Get(ctx, ref); err != nil && fail.CodeOf(err) != fail.NotFound {
 		return deploy.Applied{}, err
 	}
-	s, err := p.runtime.Deploy(ctx, m, in.Origin, runtime.DeployOptions{Reason: in.Cause, Actor: in.Actor, Dry: in.Dry, Version: in.Version})
+	s, err := p.runtime.Deploy(ctx, m, in.Origin, runtime.DeployOptions{Reason: in.Cause, Actor: in.Actor, Dry: in.Dry, Version: in.Version, Canary: in.Canary})
 	if err != nil {
 		return deploy.Applied{}, err
 	}
@@ -108,6 +111,9 @@ func (p *Platform) deployManifest(ctx context.Context, in deploy.Manifest) (depl
 		out.Version, out.Generation = "", 0
 	}
 	if step.Action != "none" {
+		if in.Canary > 0 {
+			step.Detail += fmt.Sprintf(", to %d %% of the calls first", in.Canary)
+		}
 		out.Steps = append(out.Steps, step)
 	}
 	return out, nil

@@ -297,7 +297,7 @@ func deployApply(ctx context.Context, d Deps, in api.DeployApplyInput) (planned,
 	if in.Namespace == "*" {
 		return planned{}, fail.New(fail.Usage, "a service is in one namespace").Hint("give -n NAMESPACE")
 	}
-	m := deploy.Manifest{Body: []byte(in.Manifest), Origin: in.Origin, Namespace: in.Namespace, To: in.To, Dry: true, Cause: "apply", Actor: caller(ctx)}
+	m := deploy.Manifest{Body: []byte(in.Manifest), Origin: in.Origin, Namespace: in.Namespace, To: in.To, Canary: in.Canary, Dry: true, Cause: "apply", Actor: caller(ctx)}
 	if m.Namespace == "" {
 		m.Namespace = d.Namespace
 	}
