@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -375,13 +374,14 @@ func (w *watcher) startup(ctx context.Context) bool {
 			return false
 		}
 		age := time.Since(begun)
-		if time.Since(told) >= time.Second || limit.Err() != nil {
-			told = time.Now()
-			w.r.s.event(w.r.name, "Unhealthy", "Startup probe failed: "+err.Error())
-		}
 		if limit.Err() != nil {
-			w.killed("startup", err)
+			w.r.s.event(w.r.name, "Unhealthy", "Startup probe failed: "+err.Error())
+			w.killed("startup")
 			return false
+		}
+		if time.Since(told) >= time.Second { // no failure yet, and not called one
+			told = time.Now()
+			w.r.s.event(w.r.name, "Waiting", "It is not ready yet: "+err.Error())
 		}
 		step := 2 * time.Millisecond
 		switch {
@@ -405,11 +405,9 @@ func (w *watcher) startup(ctx context.Context) bool {
 }
 
 // killed ends a process that failed its probe.
-func (w *watcher) killed(probe string, err error) {
+func (w *watcher) killed(probe string) {
 	r := w.r
 	r.s.event(r.name, "Killing", fmt.Sprintf("Container %s failed %s probe, will be restarted", r.s.name, probe))
-	_ = err
-	w.p.signal(syscall.SIGTERM)
 	w.p.stop(min(r.rev.manifest.Drain.D(), time.Second))
 }
 
@@ -445,7 +443,7 @@ func (w *watcher) steady(ctx context.Context, inst *instance) {
 			w.r.s.event(w.r.name, "Unhealthy", "Liveness probe failed: "+err.Error())
 			if dead++; dead >= p.Liveness.Failures {
 				w.r.rev.pool.leave(inst)
-				w.killed("liveness", err)
+				w.killed("liveness")
 				return
 			}
 		}

@@ -78,7 +78,7 @@ func TestARolloutDropsNothing(t *testing.T) {
 
 func TestABadRevisionTakesNoTraffic(t *testing.T) {
 	t.Parallel()
-	b := start(t, nil)
+	b := start(t, func(o *runtime.Options) { o.Timing.MinReady = 2 * time.Second })
 	b.deploy(b.manifest(""), runtime.DeployOptions{})
 	b.ready(1)
 	c := b.callers(4)
