@@ -43,7 +43,7 @@ const (
 type DeployVerdict struct {
 	Outcome string `json:"outcome" jsonschema:"complete, progressing, failed or inconclusive"`
 	// Code is one word a class; scripts rely on it.
-	Code      string       `json:"code" jsonschema:"complete, progressing, paused, stale, superseded, image_pull, crash_loop, probe_failing, unschedulable, quota, admission, missing_config or deadline"`
+	Code      string       `json:"code" jsonschema:"complete, progressing, paused, stale, superseded, image_pull, crash_loop, probe_failing, unschedulable, quota, admission, missing_config, canary or deadline"`
 	Reason    string       `json:"reason,omitempty" jsonschema:"the engine's word: ImagePullBackOff, OOMKilled"`
 	Message   string       `json:"message" jsonschema:"one line for people"`
 	Detail    string       `json:"detail,omitempty" jsonschema:"the engine's own message"`

@@ -93,7 +93,7 @@ type Snapshot struct {
 	// Events are the warnings about the workload and what it owns, the newest
 	// last, of the last hour at most; and of the normal ones those that tell
 	// how long to wait: Killing, TriggeredScaleUp, NotTriggerScaleUp,
-	// Nominated.
+	// Nominated, CanaryRolledBack ("revision N: why").
 	Events []Event `json:"events,omitempty"`
 	// Canary is the canary that goes on, if one does.
 	Canary *CanaryState `json:"canary,omitempty"`

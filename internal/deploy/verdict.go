@@ -27,6 +27,7 @@ const (
 	CodeAdmission     = "admission"
 	CodeConfig        = "missing_config"
 	CodeDeadline      = "deadline"
+	CodeCanary        = "canary" // the canary was worse, and was taken back
 )
 
 // ranks order troubles that are failures at the same time: the cause before
@@ -65,7 +66,8 @@ type State struct {
 	Previous bool
 
 	begun   bool
-	matched bool // the caller's template was seen
+	matched bool   // the caller's template was seen
+	canary  string // the revision that got a share of the calls
 	seen    map[string]time.Time
 	stale   time.Time
 }
@@ -82,6 +84,15 @@ func Judge(prev State, s *Snapshot, now time.Time, o JudgeOptions) (api.DeployVe
 	w := s.Workload
 	v := api.DeployVerdict{Outcome: api.DeployProgressing, Code: CodeProgressing, Message: progress(s)}
 	v.Notes = notes(s)
+	if s.Canary != nil {
+		next.canary = s.Canary.Revision
+	} else if e := takenBack(s, prev.canary); e != nil {
+		shown := shownEvent(*e)
+		v.Outcome, v.Code, v.Reason, v.Detail, v.Event, v.Since = api.DeployFailed, CodeCanary, e.Reason, e.Message, &shown, e.Time.UTC()
+		v.Message = fmt.Sprintf("the canary of %s was taken back: %s", Title(w), oneLine(e.Message))
+		v.Next = command(o, "logs", w, "")
+		return v, next
+	}
 	next.matched = prev.matched || o.Template == s.Template.Digest()
 	if s.Generation < o.Generation || s.Observed < s.Generation || o.Template != "" && !next.matched && !prev.late(now) {
 		return judgeStale(prev, next, s, now, v, o)
@@ -136,6 +147,19 @@ func Judge(prev State, s *Snapshot, now time.Time, o JudgeOptions) (api.DeployVe
 		return v, next
 	}
 	return v, next
+}
+
+// takenBack gives the event of the canary's end, where it ended badly.
+func takenBack(s *Snapshot, canary string) *Event {
+	if canary == "" {
+		return nil
+	}
+	for i := len(s.Events) - 1; i >= 0; i-- {
+		if e := &s.Events[i]; e.Reason == "CanaryRolledBack" && strings.HasPrefix(e.Message, "revision "+canary+":") {
+			return e
+		}
+	}
+	return nil
 }
 
 // failed makes the verdict of a trouble that has lasted too long.

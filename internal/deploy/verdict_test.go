@@ -223,6 +223,30 @@ func TestSuperseded(t *testing.T) {
 	require.Equal(t, deploy.CodeSuperseded, v.Code)
 }
 
+// TestACanaryThatIsTakenBack is a failure for who follows it, whoever's
+// template runs then; one that is promoted is not.
+func TestACanaryThatIsTakenBack(t *testing.T) {
+	s := frames(t, timelines(t)["done_scaled_to_zero"])[0].s
+	o := deploy.JudgeOptions{Template: s.Template.Digest()}
+	s.Canary = &deploy.CanaryState{Revision: "8", Weight: 10}
+	v, st := deploy.Judge(deploy.State{}, s, timelineStart, o)
+	require.Equal(t, api.DeployProgressing, v.Outcome)
+	s.Canary = nil
+	v, _ = deploy.Judge(st, s, timelineStart, o)
+	require.Equal(t, api.DeployComplete, v.Outcome)
+
+	s.Template.ServiceAccount = "of another revision"
+	s.Events = []deploy.Event{
+		{Time: timelineStart, Reason: "CanaryRolledBack", Message: "revision 7: of long ago"},
+		{Time: timelineStart, Reason: "CanaryRolledBack", Message: "revision 8: 4 % more errors"},
+	}
+	v, _ = deploy.Judge(st, s, timelineStart, o)
+	require.Equal(t, deploy.CodeCanary, v.Code)
+	require.Contains(t, v.Message, "4 % more errors")
+	v, _ = deploy.Judge(deploy.State{}, s, timelineStart, deploy.JudgeOptions{})
+	require.Equal(t, api.DeployComplete, v.Outcome, "what ended before is no matter")
+}
+
 // moveTimes gives a picture whose times are all later by d.
 func moveTimes(t *testing.T, s *deploy.Snapshot, d time.Duration) *deploy.Snapshot {
 	t.Helper()
