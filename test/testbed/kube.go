@@ -105,20 +105,37 @@ func Kubernetes(t testing.TB) *Cluster {
 	return c
 }
 
+// startKubernetes starts a cluster. Between the choice of a port and its use
+// another program may take it: it tries three times.
 func startKubernetes(bin string) (*Cluster, error) {
-	dir, err := kubeDir()
-	if err != nil {
-		return nil, err
+	var failures []error
+	for range 3 {
+		dir, err := kubeDir()
+		if err != nil {
+			return nil, err
+		}
+		c := &Cluster{Dir: dir, bin: bin, Kubeconfig: filepath.Join(dir, "kubeconfig")}
+		if err = c.begin(); err == nil {
+			return c, nil
+		}
+		c.failed.Store(true) // what it said stays
+		c.stop()
+		failures = append(failures, err)
 	}
+	return nil, errors.Join(failures...)
+}
+
+func (c *Cluster) begin() error {
+	dir := c.Dir
 	ports, err := freePorts(4)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	api, client, peer, kwok := ports[0], ports[1], ports[2], ports[3]
-	c := &Cluster{URL: fmt.Sprintf("https://127.0.0.1:%d", api), Dir: dir, bin: bin, Kubeconfig: filepath.Join(dir, "kubeconfig")}
+	c.URL = fmt.Sprintf("https://127.0.0.1:%d", api)
 	logs, err := c.defaultLog()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for name, content := range map[string]string{
 		"tokens.csv": adminToken + `,admin,1,"system:masters"` + "\n" + oncallToken + `,oncall,2,"oncall"` + "\n" + nobodyToken + ",nobody,3\n" +
@@ -127,22 +144,22 @@ func startKubernetes(bin string) (*Cluster, error) {
 		"kwok.yaml":  stages + logs,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	etcd := fmt.Sprintf("http://127.0.0.1:%d", client)
 	if err := c.part("etcd", "--data-dir", filepath.Join(dir, "etcd"), "--unsafe-no-fsync", "--listen-client-urls", etcd, "--advertise-client-urls", etcd,
 		"--listen-peer-urls", fmt.Sprintf("http://127.0.0.1:%d", peer), "--log-level", "warn", "--quota-backend-bytes", "4294967296"); err != nil {
-		return nil, err
+		return err
 	}
 	certs := filepath.Join(dir, "certs")
 	key := filepath.Join(dir, "sa.key")
 	if err := writeRSAKey(key); err != nil {
-		return nil, err
+		return err
 	}
 	kubeletClient := filepath.Join(dir, "kubelet-client")
 	if err := writeClient(kubeletClient); err != nil {
-		return nil, err
+		return err
 	}
 	if err := c.part("kube-apiserver", "--etcd-servers", etcd, "--bind-address", "127.0.0.1", "--advertise-address", "127.0.0.1",
 		"--secure-port", strconv.Itoa(api), "--cert-dir", certs, "--authorization-mode", "Node,RBAC", "--token-auth-file", filepath.Join(dir, "tokens.csv"),
@@ -151,35 +168,35 @@ func startKubernetes(bin string) (*Cluster, error) {
 		"--max-mutating-requests-inflight", "1000", "--event-ttl", "1h", "--profiling=false",
 		"--kubelet-client-certificate", kubeletClient+".crt", "--kubelet-client-key", kubeletClient+".key", "--kubelet-preferred-address-types", "InternalIP",
 		"--enable-admission-plugins", "PodNodeSelector,PodTolerationRestriction"); err != nil {
-		return nil, err
+		return err
 	}
 	ca, err := c.waitForAPI(filepath.Join(certs, "apiserver.crt"))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "ca.crt"), ca, 0o600); err != nil {
-		return nil, err
+		return err
 	}
 	if err := os.WriteFile(c.Kubeconfig, []byte(c.kubeconfig(filepath.Join(dir, "ca.crt"))), 0o600); err != nil {
-		return nil, err
+		return err
 	}
 	if err := c.part("kube-controller-manager", "--kubeconfig", c.Kubeconfig, "--leader-elect=false", "--secure-port", "0",
 		"--kube-api-qps", "2000", "--kube-api-burst", "4000", "--use-service-account-credentials=true", "--root-ca-file", filepath.Join(dir, "ca.crt"),
 		"--service-account-private-key-file", key, "--concurrent-deployment-syncs", "20", "--horizontal-pod-autoscaler-sync-period", "2s",
 		"--node-monitor-period", "1s"); err != nil {
-		return nil, err
+		return err
 	}
 	if err := c.part("kube-scheduler", "--kubeconfig", c.Kubeconfig, "--leader-elect=false", "--secure-port", "0", "--kube-api-qps", "2000", "--kube-api-burst", "4000"); err != nil {
-		return nil, err
+		return err
 	}
 	if _, err := c.kubectl(context.Background(), oncallRules+logsKind+nodes(0, KubeNodes), "apply", "-f", "-"); err != nil {
-		return nil, err
+		return err
 	}
 	if err := c.part("kwok", "--enable-crds", "Logs", "--kubeconfig", c.Kubeconfig, "--config", filepath.Join(dir, "kwok.yaml"), "--manage-nodes-with-annotation-selector", "kwok.x-k8s.io/node=fake",
 		"--node-lease-duration-seconds", "40", "--server-address", fmt.Sprintf("127.0.0.1:%d", kwok), "--node-ip", "127.0.0.1", "--node-port", strconv.Itoa(kwok)); err != nil {
-		return nil, err
+		return err
 	}
-	return c, c.furnish()
+	return c.furnish()
 }
 
 // part starts one of the programs. It ends with the test program at the
@@ -268,8 +285,10 @@ func (c *Cluster) kubeconfig(ca string) string {
 
 // furnish waits for the nodes.
 func (c *Cluster) furnish() error {
-	_, err := c.kubectl(context.Background(), "", "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=60s")
-	return err
+	if _, err := c.kubectl(context.Background(), "", "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=60s"); err != nil {
+		return errors.Join(err, c.died())
+	}
+	return nil
 }
 
 // nodes are the manifests of nodes that kwok plays.
