@@ -120,6 +120,7 @@ func (c *checker) kind(m *Manifest) {
 	only(m.Image != "", "image", Kubernetes)
 	only(m.ImagePort != 0, "image_port", Kubernetes)
 	only(m.Namespace != "", "namespace", Kubernetes)
+	only(m.Metrics != "", "metrics", Kubernetes)
 	c.that(m.Runtime != Remote || len(m.Command) == 0, "command", "a remote service is not started by us")
 	for i, f := range m.Files {
 		c.that(f != "" && !filepath.IsAbs(f), fmt.Sprintf("files[%d]", i), "must be relative to the manifest's folder")

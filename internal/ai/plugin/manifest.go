@@ -52,7 +52,7 @@ type Manifest struct {
 	Scale      Scale       `json:"scale,omitzero" jsonschema:"how many replicas there are"`
 	Env        []Env       `json:"env,omitempty" jsonschema:"variables of the environment"`
 	Drain      Duration    `json:"drain,omitzero" jsonschema:"how long calls in flight may take after SIGTERM (default 10s)"`
-	Metrics    string      `json:"metrics,omitempty" jsonschema:"path of Prometheus metrics, where the service has some"`
+	Metrics    string      `json:"metrics,omitempty" jsonschema:"kubernetes: path of the Prometheus metrics, where the service has some; it becomes the annotations that scrapers look for"`
 	Reason     string      `json:"reason,omitempty" jsonschema:"why this revision is made; part of the history, not of the digest"`
 }
 

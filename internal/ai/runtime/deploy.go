@@ -95,6 +95,7 @@ func (r *Runtime) Deploy(ctx context.Context, m *plugin.Manifest, dir string, o 
 		}
 	}
 	next.Revisions = append(next.Revisions, rev)
+	next.Cause, next.Actor = o.Reason, o.Actor
 	if o.Canary > 0 {
 		next.Canary = &Canary{Revision: n, Weight: o.Canary, Since: now}
 	} else {
@@ -336,7 +337,42 @@ func (r *Runtime) Change(ctx context.Context, ref deploy.Ref, c deploy.Change) (
 	if err := r.edit(rec, next, c); err != nil {
 		return nil, err
 	}
-	return r.commit(ctx, s, rec, next, c.Dry)
+	next.Cause, next.Actor = c.Cause, c.Actor
+	out, err := r.commit(ctx, s, rec, next, c.Dry)
+	if err == nil && !c.Dry {
+		s.event("", "Changed", told(c))
+	}
+	return out, err
+}
+
+// told is a change in one line.
+func told(c deploy.Change) string {
+	what := "images set"
+	switch {
+	case c.Scale != nil:
+		what = fmt.Sprintf("scaled to %d", *c.Scale)
+	case c.Restart:
+		what = "restarted"
+	case c.Undo != "":
+		what = "undone to revision " + c.Undo
+	case c.Pause != nil && *c.Pause:
+		what = "paused"
+	case c.Pause != nil:
+		what = "resumed"
+	case c.Canary != nil && c.Canary.Promote:
+		what = "canary promoted"
+	case c.Canary != nil && c.Canary.Abort:
+		what = "canary aborted"
+	case c.Canary != nil:
+		what = fmt.Sprintf("canary at %d %%", c.Canary.Weight)
+	}
+	if c.Actor != "" {
+		what += " by " + c.Actor
+	}
+	if c.Cause != "" {
+		what += ": " + c.Cause
+	}
+	return what
 }
 
 // Delete removes a service, its replicas and its history.

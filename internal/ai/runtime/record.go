@@ -22,9 +22,12 @@ type Record struct {
 	Target int `json:"target"`
 	Stable int `json:"stable,omitempty"`
 	// Replicas pins their number; nil leaves it to the load.
-	Replicas *int    `json:"replicas,omitempty"`
-	Paused   bool    `json:"paused,omitempty"`
-	Canary   *Canary `json:"canary,omitempty"`
+	Replicas *int `json:"replicas,omitempty"`
+	Paused   bool `json:"paused,omitempty"`
+	// Cause and Actor are of the last change, whatever it was.
+	Cause  string  `json:"cause,omitempty"`
+	Actor  string  `json:"actor,omitempty"`
+	Canary *Canary `json:"canary,omitempty"`
 	// Changed is when the target was changed last.
 	Changed   time.Time  `json:"changed"`
 	Revisions []Revision `json:"revisions"` // the oldest first

@@ -262,9 +262,11 @@ func TestScaleByLoadAndByHand(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 3, around.Scaler.Max)
 	two, zero := 2, 0
-	_, err = b.rt.Change(t.Context(), echo, deploy.Change{Scale: &two})
+	_, err = b.rt.Change(t.Context(), echo, deploy.Change{Scale: &two, Cause: "a quiet day", Actor: "ana"})
 	require.NoError(t, err)
-	b.ready(2)
+	s := b.ready(2)
+	require.Contains(t, string(s.Raw), `"aictl.dev/change-cause":"a quiet day"`)
+	require.True(t, slices.ContainsFunc(s.Events, func(e deploy.Event) bool { return e.Message == "scaled to 2 by ana: a quiet day" }))
 	time.Sleep(500 * time.Millisecond)
 	b.ready(2) // pinned
 	_, err = b.rt.Change(t.Context(), echo, deploy.Change{Scale: &zero})

@@ -276,8 +276,11 @@ func (s *service) raw(out *deploy.Snapshot, newest *Revision) []byte {
 	}
 	return raw(map[string]any{
 		"apiVersion": "aictl.dev/v1", "kind": "Service",
-		"metadata": map[string]any{"name": s.name, "namespace": namespace, "generation": out.Generation, "creationTimestamp": s.rec.Created},
-		"spec":     spec,
+		"metadata": map[string]any{
+			"name": s.name, "namespace": namespace, "generation": out.Generation, "creationTimestamp": s.rec.Created,
+			"annotations": map[string]string{"aictl.dev/change-cause": s.rec.Cause, "aictl.dev/changed-by": s.rec.Actor},
+		},
+		"spec": spec,
 		"status": map[string]any{
 			"state": w.State, "revision": w.Revision, "observedGeneration": out.Observed, "replicas": len(out.Replicas),
 			"updatedReplicas": w.Updated, "readyReplicas": w.Ready, "availableReplicas": w.Available, "conditions": out.Conditions,
