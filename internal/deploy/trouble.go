@@ -14,8 +14,10 @@ import (
 // again after 10 s, an autoscaler looks every 10 s and needs minutes for a
 // node, a ConfigMap of the same apply comes within a second or two.
 const (
-	atOnce          = 0
-	patienceApply   = 2 * time.Second  // what another object of the same apply may mend
+	atOnce = 0
+	// What another object of the same apply may mend: as long as the call still
+	// comes within three seconds of what is seen first.
+	patienceApply   = 2400 * time.Millisecond
 	patienceCrash   = time.Second      // the first CrashLoopBackOff
 	patienceEnd     = 20 * time.Second // one end of a container: it is started again at once
 	patiencePull    = 20 * time.Second // a pull that failed for no clear reason
