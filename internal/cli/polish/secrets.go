@@ -99,8 +99,8 @@ func (c *secretsCommand) set(cmd *cobra.Command, in any) (err error) {
 	if q.Value, err = c.value(cmd, q.Generate, q.Ref); err != nil {
 		return err
 	}
-	defer clear(q.Value)
-	return c.f.Run(cmd.Context(), api.SecretsSet, q)
+	_, _, err = c.change(cmd.Context(), api.SecretsSet, q, time.Minute, q.Value)
+	return err
 }
 
 func (c *secretsCommand) get(cmd *cobra.Command, in any) error {
@@ -148,8 +148,10 @@ func (c *secretsCommand) diff(cmd *cobra.Command, in any) error {
 }
 
 // change runs a change that may take longer than a question, and gives its
-// answer; shown says that a dry run has been printed.
-func (c *secretsCommand) change(ctx context.Context, d op.UntypedChange, in any, fallback time.Duration) (out any, shown bool, err error) {
+// answer; shown says that a dry run has been printed. The value that went with
+// it is overwritten before anything is printed, which may wait for a reader.
+func (c *secretsCommand) change(ctx context.Context, d op.UntypedChange, in any, fallback time.Duration, value []byte) (out any, shown bool, err error) {
+	defer clear(value)
 	if err := op.Validate(in); err != nil {
 		return nil, false, err
 	}
@@ -165,6 +167,7 @@ func (c *secretsCommand) change(ctx context.Context, d op.UntypedChange, in any,
 		s.Timeout = fallback
 	}
 	out, applied, err := c.f.Mutate(ctx, d, in)
+	clear(value)
 	if err != nil {
 		return nil, false, err
 	}
@@ -175,7 +178,7 @@ func (c *secretsCommand) change(ctx context.Context, d op.UntypedChange, in any,
 }
 
 func (c *secretsCommand) sync(cmd *cobra.Command, in any) error {
-	out, shown, err := c.change(cmd.Context(), api.SecretsSync, in, 5*time.Minute)
+	out, shown, err := c.change(cmd.Context(), api.SecretsSync, in, 5*time.Minute, nil)
 	if err != nil || shown {
 		return err
 	}
@@ -197,7 +200,6 @@ func (c *secretsCommand) rotate(cmd *cobra.Command, in any) (err error) {
 		if q.Value, err = c.value(cmd, q.Generate, q.Ref); err != nil {
 			return err
 		}
-		defer clear(q.Value)
 	}
 	s, err := c.f.Settings()
 	if err != nil {
@@ -212,7 +214,7 @@ func (c *secretsCommand) rotate(cmd *cobra.Command, in any) (err error) {
 		}()
 		defer func() { stop(); <-ended }()
 	}
-	_, _, err = c.change(cmd.Context(), api.SecretsRotate, q, rotateFor)
+	_, _, err = c.change(cmd.Context(), api.SecretsRotate, q, rotateFor, q.Value)
 	return err
 }
 

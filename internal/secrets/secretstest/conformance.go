@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -72,7 +71,7 @@ func code(t *testing.T, want fail.Code, err error) {
 	require.Error(t, err)
 	require.Equal(t, want, fail.CodeOf(err), "%v", err)
 	var e *fail.Error
-	require.True(t, errors.As(err, &e))
+	require.ErrorAs(t, err, &e)
 }
 
 func forms(t *testing.T, x Target) {

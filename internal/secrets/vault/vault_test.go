@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -306,5 +305,5 @@ func TestKeptOverARestart(t *testing.T) {
 	x, _, err := v.Get(t.Context(), "a", "")
 	require.NoError(t, err)
 	require.Equal(t, "one", string(x.Bytes()))
-	require.False(t, strings.Contains(fmt.Sprintf("%v %+v %#v %x %q", x, x, x, x, x), "one"))
+	require.NotContains(t, fmt.Sprintf("%v %+v %#v %x %q", x, x, x, x, x), "one")
 }
