@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -45,14 +44,7 @@ func TestRealNodeRunsAServicePlugin(t *testing.T) {
 	c := testbed.Kubernetes(t)
 	n := c.RealNode(t)
 	n.Image(t, "aictl.invalid/aictl-server:1", testbed.Program{Path: filepath.Join(testbed.Binaries(t), "aictl-server"), User: "65532"})
-	ns := c.Namespace(t)
-	// The manifest says nothing of nodes: for this test there is one.
-	c.Kubectl(t, "taint", "node", n.Name, "aictl.test/real-")
-	c.Kubectl(t, "cordon", "-l", "type=kwok")
-	t.Cleanup(func() { // the other tests of this tier say themselves where they run
-		out, err := exec.Command(c.KubectlPath(), "--kubeconfig", c.Kubeconfig, "uncordon", "-l", "type=kwok").CombinedOutput()
-		require.NoError(t, err, "%s", out)
-	})
+	ns := n.Namespace(t) // the manifest says nothing of nodes: all pods of this namespace are on the real one
 	c.Apply(t, ns, `
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding

@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -185,4 +186,104 @@ func TestAPluginFromZero(t *testing.T) {
 	}
 	require.Zero(t, bad.count, "%v", bad.first)
 	t.Logf("a hundred calls of a service that did not run were answered within %v", first)
+}
+
+// revisionOf writes a copy of the Node.js service whose answers say which
+// revision gave them, and gives its manifest.
+func revisionOf(t *testing.T, version, change string) string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join(testbed.Root(t), "plugins"))))
+	folder := filepath.Join(dir, "services", "node")
+	for file, edit := range map[string][2]string{
+		"plugin.yaml": {"version: 1.0.0", "version: " + version},
+		"main.mjs":    {"const [text, wanted] = read(data);", "const [text, wanted] = read(data); " + change},
+	} {
+		body, err := os.ReadFile(filepath.Join(folder, file))
+		require.NoError(t, err)
+		fresh := strings.Replace(string(body), edit[0], edit[1], 1)
+		require.Contains(t, string(body), edit[0])
+		require.NoError(t, os.WriteFile(filepath.Join(folder, file), []byte(fresh), 0o600))
+	}
+	return filepath.Join(folder, "plugin.yaml")
+}
+
+// TestCanariesOfAPlugin: the split is exact, an equal revision is promoted, one
+// that fails is taken back, both without anybody.
+func TestCanariesOfAPlugin(t *testing.T) {
+	t.Setenv("PATH", testbed.Deno(t)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	p := testbed.UpWith(t, []string{"AICTL_SERVER_LIMITS_RPS=0"})
+	me := &person{bin: filepath.Join(p.Workspace, "bin", "aictl"), env: p.Env}
+	says := func(word string) string { return `return {text: "` + word + `", findings: []};` }
+	me.must(t, "deploy", "apply", "-f", revisionOf(t, "1.0.0", says("one")), "--yes", "--watch")
+
+	// calls counts the answers by what they say, until there are n or enough
+	// says so.
+	calls := func(n int64, enough func() bool) map[string]int64 {
+		var mu sync.Mutex
+		count := map[string]int64{}
+		var sent atomic.Int64
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				c := newClient(t, p.URL, p.Token)
+				for sent.Add(1) <= n && !enough() {
+					out, err := api.ServicesInvoke.Call(t.Context(), c, api.InvokeInput{Service: "mask", Operation: "text", Data: json.RawMessage(`{"text":"x"}`)})
+					word := "error"
+					if err == nil {
+						word = decoded[struct{ Text string }](t, string(out)).Text
+					}
+					mu.Lock()
+					count[word]++
+					mu.Unlock()
+				}
+			})
+		}
+		wg.Wait()
+		return count
+	}
+	canary := func() *api.DeployCanary {
+		out, _, _ := me.run(t, "deploy", "status", "mask", "-o", "json")
+		return decoded[api.DeployStatus](t, out).Canary
+	}
+	// decide calls until the canary has ended by itself.
+	decide := func() map[string]int64 {
+		var over atomic.Bool
+		ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+		defer cancel()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for ctx.Err() == nil && !over.Load() {
+				over.Store(canary() == nil)
+				time.Sleep(100 * time.Millisecond)
+			}
+			over.Store(true)
+		})
+		count := calls(1<<40, over.Load)
+		wg.Wait()
+		require.Nil(t, canary(), "the canary was decided")
+		return count
+	}
+
+	me.must(t, "deploy", "apply", "-f", revisionOf(t, "1.1.0", says("two")), "--canary", "10", "--yes", "--reason", "equal")
+	t.Logf("until the equal one was promoted: %v", decide())
+	require.Equal(t, map[string]int64{"two": 200}, calls(200, func() bool { return false }), "it gets all calls")
+
+	me.must(t, "deploy", "canary", "mask", "--revision", "1", "--weight", "10", "--yes")
+	testbed.Eventually(t, 20*time.Second, "revision 1 is ready", func(context.Context) error {
+		if n := calls(100, func() bool { return false })["one"]; n == 0 {
+			return errors.New("it gets no calls yet")
+		}
+		return nil
+	})
+	count := calls(10_000, func() bool { return false })
+	t.Logf("10,000 calls at 10 %%: %v", count)
+	t.Log(me.must(t, "deploy", "status", "mask"))
+	require.InDelta(t, 1000, count["one"], 100, "within a point of ten percent")
+	require.EqualValues(t, 10_000, count["one"]+count["two"], "and no error")
+	me.must(t, "deploy", "canary", "mask", "--abort", "--yes")
+
+	me.must(t, "deploy", "apply", "-f", revisionOf(t, "1.2.0", `if (Math.random() < 0.2) throw new Error("bad"); `+says("three")), "--canary", "10", "--yes", "--reason", "it fails")
+	t.Logf("until the failing one was taken back: %v", decide())
+	require.Equal(t, map[string]int64{"two": 200}, calls(200, func() bool { return false }), "the one before has all calls again")
 }

@@ -15,6 +15,9 @@ type CanaryRules struct {
 	// it is too slow. Default 0.20; a slowdown that is certain is held against
 	// it from half of that on.
 	Slower float64
+	// Least is a slowdown that nobody notices, whatever share it is: a process
+	// that has just started is that much slower for a while. Default 1 ms.
+	Least time.Duration
 	// Errors is the share of errors that it may have more. Default 0.02.
 	Errors float64
 	// Alpha is the chance of a wrong verdict over the whole canary. Default
@@ -34,6 +37,9 @@ func (r CanaryRules) withDefaults() CanaryRules {
 		}
 	}
 	set(&r.Slower, 0.20)
+	if r.Least <= 0 {
+		r.Least = time.Millisecond
+	}
 	set(&r.Errors, 0.02)
 	set(&r.Alpha, 0.01)
 	if r.Calls <= 0 {
@@ -97,11 +103,14 @@ func (j *canaryJudge) look(now time.Time, stable, canary observed) int {
 	a, b := sorted(canary.latencies), sorted(stable.latencies)
 	ratio, pSlower, pWithin := 1.0, 1.0, 1.0
 	pTail, tail := 1.0, 0.0
+	noticed := false
+	least := j.rules.Least.Seconds()
 	if len(a) >= 20 && len(b) >= 20 {
 		ratio = quantile(a, 0.5) / math.Max(quantile(b, 0.5), 1e-9)
 		pSlower = mannWhitney(a, b)
-		pWithin = mannWhitney(scale(b, 1+j.rules.Slower), a)
-		limit := quantile(b, 0.95) * (1 + j.rules.Slower/2)
+		noticed = quantile(a, 0.5)-quantile(b, 0.5) >= least
+		pWithin = mannWhitney(slowed(b, 1+j.rules.Slower, least), a)
+		limit := max(quantile(b, 0.95)*(1+j.rules.Slower/2), quantile(b, 0.95)+least)
 		x, y := above(a, limit), above(b, limit)
 		tail = float64(x) / float64(len(a))
 		pTail = fisher(x, len(a), y, len(b))
@@ -112,7 +121,7 @@ func (j *canaryJudge) look(now time.Time, stable, canary observed) int {
 	case pErrors < alpha && more > j.rules.Errors/2:
 		j.message = "more errors: " + j.message
 		return canaryRollBack
-	case pSlower < alpha && ratio >= 1+j.rules.Slower/2:
+	case pSlower < alpha && ratio >= 1+j.rules.Slower/2 && noticed:
 		j.message = "slower: " + j.message
 		return j.confirm()
 	case pTail < alpha && tail >= 0.10:
@@ -215,10 +224,12 @@ func quantile(sorted []float64, q float64) float64 {
 	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
 }
 
-func scale(v []float64, f float64) []float64 {
+// slowed are the values as they may become: by a share, or by the least that
+// counts.
+func slowed(v []float64, f, least float64) []float64 {
 	out := make([]float64, len(v))
 	for i := range v {
-		out[i] = v[i] * f
+		out[i] = max(v[i]*f, v[i]+least)
 	}
 	return out
 }

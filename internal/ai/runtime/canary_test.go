@@ -149,3 +149,21 @@ func TestScalerDecides(t *testing.T) {
 	require.Equal(t, 1, step(9*time.Second, 0))
 	require.Equal(t, 0, step(2*time.Second, 0))
 }
+
+// A process that has just started is slower by what nobody notices: half of
+// half a millisecond is none of the canary's fault.
+func TestACanaryMayBeSlowerByWhatNobodyNotices(t *testing.T) {
+	start := time.Unix(1_700_000_000, 0)
+	rules := CanaryRules{}.withDefaults()
+	few := func(n int, of float64) (o observed) {
+		for i := range n {
+			o.latencies = append(o.latencies, of*(1+float64(i%10)/20))
+		}
+		o.calls = n
+		return o
+	}
+	j := newCanaryJudge(rules, start)
+	require.Equal(t, canaryPromote, j.look(start.Add(time.Minute), few(2000, 0.0005), few(400, 0.00075)), j.message)
+	j = newCanaryJudge(rules, start)
+	require.Equal(t, canaryAgain, j.look(start.Add(time.Minute), few(2000, 0.010), few(400, 0.015)), j.message)
+}
