@@ -63,8 +63,7 @@ func (r *Runtime) Deploy(ctx context.Context, m *plugin.Manifest, dir string, o 
 	if o.Reason == "" {
 		o.Reason = m.Reason
 	}
-	r.change.Lock()
-	defer r.change.Unlock()
+	defer r.take(m.Name)()
 	s, rec, err := r.current(m.Name)
 	if err != nil {
 		return nil, err
@@ -160,7 +159,8 @@ func refusedCanary() error {
 }
 
 // commit makes next what is asked for: on the cluster first, where the service
-// runs there; then in the store; then here. The caller holds change.
+// runs there; then in the store; then here. The caller has
+// the service's turn.
 func (r *Runtime) commit(ctx context.Context, s *service, before, next *Record, dry bool) (*deploy.Snapshot, error) {
 	next.Generation++
 	next.trim()
@@ -236,10 +236,13 @@ func (r *Runtime) create(ctx context.Context, rec *Record) (*deploy.Snapshot, er
 		return nil, err
 	}
 	r.mu.Lock()
+	if r.closed { // it is in the store, and begins with the next control plane
+		r.mu.Unlock()
+		return s.snapshot(), nil
+	}
 	r.services[rec.Name] = s
-	r.relist()
-	r.mu.Unlock()
 	s.begin()
+	r.mu.Unlock()
 	return s.snapshot(), nil
 }
 
@@ -314,8 +317,7 @@ func (r *Runtime) Change(ctx context.Context, ref deploy.Ref, c deploy.Change) (
 	if err := checkRef(ref); err != nil {
 		return nil, err
 	}
-	r.change.Lock()
-	defer r.change.Unlock()
+	defer r.take(ref.Name)()
 	s, rec, err := r.current(ref.Name)
 	if err != nil {
 		if fail.CodeOf(err) == fail.Conflict {
@@ -532,7 +534,6 @@ func (r *Runtime) remove(ctx context.Context, s *service, rec *Record, dry bool)
 	}
 	r.mu.Lock()
 	delete(r.services, s.name)
-	r.relist()
 	r.mu.Unlock()
 	if err := os.RemoveAll(filepath.Join(r.o.Dir, "files", s.name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		r.o.Logger.Warn("files of a deleted service are left", "service", s.name, "error", err)

@@ -126,6 +126,7 @@ func (r *replica) variables() ([]string, error) {
 			return nil, fmt.Errorf("secret %q has a zero byte, which no variable can hold: %w", e.Secret, errConfig)
 		}
 		out = append(out, e.Name+"="+string(value))
+		clear(value)
 	}
 	return out, nil
 }

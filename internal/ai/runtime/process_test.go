@@ -270,6 +270,27 @@ func TestLivenessRestarts(t *testing.T) {
 	require.Equal(t, first.Replica, b.get().Replicas[0].Name)
 }
 
+// A process that hangs is found by its probes, and replaced.
+func TestAHungProcessIsReplaced(t *testing.T) {
+	t.Parallel()
+	b := start(t, nil)
+	b.deploy(b.manifest("drain: 100ms\nprobes: {readiness: {period: 50ms, timeout: 200ms, failures: 2}, liveness: {period: 100ms, timeout: 200ms, failures: 3}}"), runtime.DeployOptions{})
+	s := b.ready(1)
+	pid, err := strconv.Atoi(strings.TrimPrefix(s.Replicas[0].Node, "pid "))
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	_, err = b.call("say", `{}`) // it may have been sent: the next start answers it
+	require.NoError(t, err)
+	s = b.until("replaced", func(s *deploy.Snapshot) bool {
+		return s.Workload.Ready == 1 && s.Replicas[0].Containers[0].Restarts > 0
+	})
+	require.Equal(t, "SIGKILL", s.Replicas[0].Containers[0].Last.Signal)
+	require.True(t, gone(pid))
+	require.True(t, slices.ContainsFunc(s.Events, func(e deploy.Event) bool {
+		return strings.HasPrefix(e.Message, "Liveness probe failed: no answer within")
+	}))
+}
+
 func TestProcessesLeaveNothingBehind(t *testing.T) {
 	t.Parallel()
 	b := start(t, nil)

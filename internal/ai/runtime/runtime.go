@@ -46,7 +46,8 @@ type Options struct {
 	Dir string
 	// Store keeps what was asked for; nil forgets it at the end.
 	Store Store
-	// Secrets resolves a reference STORE:PATH. nil knows none.
+	// Secrets resolves a reference STORE:PATH. nil knows none. The runtime
+	// overwrites what it was given when a process has it.
 	Secrets func(ctx context.Context, ref string) ([]byte, error)
 	// Fingerprint says by keyed hash what a secret holds, and when it was
 	// written; for Related. nil leaves it out.
@@ -125,12 +126,10 @@ type Runtime struct {
 	sockets string // directory of the sockets: short, for their paths are bounded
 	own     bool   // sockets is a temporary directory
 
-	change sync.Mutex // serialises what is asked for
-
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex       // guards what follows
+	turns    map[string]*turn // by service: one change at a time
 	services map[string]*service
 	closed   bool
-	listing  chan struct{} // closed, and made anew, when a service comes or goes
 }
 
 // maxSocketPath is the longest path of a Unix socket on every system.
@@ -170,7 +169,7 @@ func New(ctx context.Context, o Options) (*Runtime, error) {
 	if err != nil {
 		return nil, fail.Wrap(fail.Conflict, err, "registering the runtime's metrics")
 	}
-	r := &Runtime{o: o, now: o.Now, metrics: m, services: map[string]*service{}, listing: make(chan struct{})}
+	r := &Runtime{o: o, now: o.Now, metrics: m, turns: map[string]*turn{}, services: map[string]*service{}}
 	n, err := orphans(dir)
 	if err != nil {
 		return nil, err
@@ -222,8 +221,6 @@ func (r *Runtime) makeSockets() error {
 // everything is killed. It returns when all have ended. What was asked for
 // stays in the store.
 func (r *Runtime) Close(ctx context.Context) error {
-	r.change.Lock()
-	defer r.change.Unlock()
 	r.mu.Lock()
 	r.closed = true
 	all := slices.Collect(maps.Values(r.services))
@@ -248,18 +245,40 @@ func (r *Runtime) Close(ctx context.Context) error {
 	return err
 }
 
+// turn serialises the changes of one service.
+type turn struct {
+	sync.Mutex
+	users int // guarded by Runtime.mu
+}
+
+// take waits for its turn to change the service of that name, and gives the
+// function that hands it on.
+func (r *Runtime) take(name string) (done func()) {
+	r.mu.Lock()
+	t := r.turns[name]
+	if t == nil {
+		t = &turn{}
+		r.turns[name] = t
+	}
+	t.users++
+	r.mu.Unlock()
+	t.Lock()
+	return func() {
+		t.Unlock()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if t.users--; t.users == 0 {
+			delete(r.turns, name)
+		}
+	}
+}
+
 // find gives a service that runs here.
 func (r *Runtime) find(name string) (*service, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s, ok := r.services[name]
 	return s, ok
-}
-
-// relist tells those who watch for services that come.
-func (r *Runtime) relist() {
-	close(r.listing)
-	r.listing = make(chan struct{})
 }
 
 func (r *Runtime) all() []*service {
