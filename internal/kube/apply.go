@@ -78,11 +78,15 @@ func (c *Client) applyOne(ctx context.Context, namespace string, o *unstructured
 	client := c.core()
 	path := c.path(kind.gv, namespace, kind.resource, o.GetName())
 	var before, after meta.PartialObjectMetadata
-	raw, err := client.Get().AbsPath(path).SetHeader("Accept", metadataOnly).DoRaw(ctx)
+	raw, err := content(client.Get().AbsPath(path).SetHeader("Accept", metadataOnly).Do(ctx))
 	switch err := c.explain(err, "get", kind.resource, namespace, o.GetName()); fail.CodeOf(err) {
 	case fail.OK:
 		if err := json.Unmarshal(raw, &before); err != nil {
 			return step, fail.Wrap(fail.Failed, err, "reading %s", step.Object)
+		}
+		if !sameOwner(o.GetLabels(), before.Labels) {
+			return step, fail.New(fail.Conflict, "%s is there already in namespace %s, and is not %s's", step.Object, namespace, o.GetLabels()[managedBy]).
+				Hint("choose another name, or: kubectl delete %s %s -n %s", kind.resource, o.GetName(), namespace)
 		}
 	case fail.NotFound:
 		step.Action = "create"
@@ -97,10 +101,11 @@ func (c *Client) applyOne(ctx context.Context, namespace string, o *unstructured
 	if dry {
 		request = request.Param("dryRun", "All")
 	}
-	raw, err = request.DoRaw(ctx)
+	raw, err = content(request.Do(ctx))
 	if err := c.explain(err, "patch", kind.resource, namespace, o.GetName()); err != nil {
 		if fail.CodeOf(err) == fail.Conflict {
-			return step, fail.New(fail.Conflict, "%s is managed by somebody else: %s", step.Object, fail.From(err).Message).
+			_, words, _ := strings.Cut(fail.From(err).Message, "changed in between: ")
+			return step, fail.New(fail.Conflict, "%s is managed by somebody else: %s", step.Object, words).
 				Hint("kubectl get %s %s -n %s -o yaml --show-managed-fields", kind.resource, o.GetName(), namespace)
 		}
 		return step, err
@@ -136,8 +141,8 @@ func (c *Client) prune(ctx context.Context, namespace, selector string, kept map
 	slices.Sort(kinds)
 	for _, k := range kinds {
 		kind := applied[k]
-		raw, err := c.core().Get().AbsPath(c.path(kind.gv, namespace, kind.resource, "")).Param("labelSelector", selector).
-			SetHeader("Accept", metadataList).DoRaw(ctx)
+		raw, err := content(c.core().Get().AbsPath(c.path(kind.gv, namespace, kind.resource, "")).Param("labelSelector", selector).
+			SetHeader("Accept", metadataList).Do(ctx))
 		switch err := c.explain(err, "list", kind.resource, namespace, ""); fail.CodeOf(err) {
 		case fail.OK:
 		case fail.Forbidden:
@@ -182,7 +187,16 @@ func (c *Client) ApplyAll(ctx context.Context, objects []map[string]any, dry boo
 	return nil
 }
 
-// DeleteAll removes objects, the last one first; what is not there is no error.
+// managedBy is the label that says whose an object is.
+const managedBy = "app.kubernetes.io/managed-by"
+
+// sameOwner says that what is there belongs to whoever wants to be there.
+func sameOwner(wanted, there map[string]string) bool {
+	return wanted[managedBy] == "" || wanted[managedBy] == there[managedBy]
+}
+
+// DeleteAll removes objects, the last one first. What is not there is no error,
+// and what has come to be somebody else's stays.
 func (c *Client) DeleteAll(ctx context.Context, objects []map[string]any) error {
 	for _, o := range slices.Backward(objects) {
 		u := &unstructured.Unstructured{Object: o}
@@ -191,8 +205,25 @@ func (c *Client) DeleteAll(ctx context.Context, objects []map[string]any) error 
 			return fail.New(fail.Usage, "%s %s is no kind that is applied", u.GetAPIVersion(), u.GetKind())
 		}
 		namespace := cmp.Or(u.GetNamespace(), c.namespace)
+		path := c.path(kind.gv, namespace, kind.resource, u.GetName())
+		raw, err := content(c.core().Get().AbsPath(path).SetHeader("Accept", metadataOnly).Do(ctx))
+		switch err := c.explain(err, "get", kind.resource, namespace, u.GetName()); fail.CodeOf(err) {
+		case fail.OK:
+		case fail.NotFound:
+			continue
+		default:
+			return err
+		}
+		var there meta.PartialObjectMetadata
+		if err := json.Unmarshal(raw, &there); err != nil {
+			return fail.Wrap(fail.Failed, err, "reading %s %s", kind.resource, u.GetName())
+		}
+		if !sameOwner(u.GetLabels(), there.Labels) {
+			continue
+		}
 		policy := meta.DeletePropagationBackground
-		err := c.core().Delete().AbsPath(c.path(kind.gv, namespace, kind.resource, u.GetName())).Body(&meta.DeleteOptions{PropagationPolicy: &policy}).Do(ctx).Error()
+		options := meta.DeleteOptions{PropagationPolicy: &policy, Preconditions: &meta.Preconditions{UID: &there.UID}}
+		err = c.core().Delete().AbsPath(path).Body(&options).Do(ctx).Error()
 		if err := unless(c.explain(err, "delete", kind.resource, namespace, u.GetName()), fail.NotFound); err != nil {
 			return err
 		}

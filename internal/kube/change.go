@@ -211,8 +211,8 @@ func scaled(object runtime.Object, replicas int) {
 func (c *Client) scale(ctx context.Context, w workload, replicas int, o meta.PatchOptions) error {
 	resource := resourceOf(w.kind)
 	body := fmt.Appendf(nil, `{"metadata":{"resourceVersion":%q},"spec":{"replicas":%d}}`, w.meta.ResourceVersion, replicas)
-	_, err := c.apps().Patch(types.MergePatchType).Namespace(w.meta.Namespace).Resource(resource).Name(w.meta.Name).SubResource("scale").
-		VersionedParams(&o, c.codec).Body(body).DoRaw(ctx)
+	err := c.apps().Patch(types.MergePatchType).Namespace(w.meta.Namespace).Resource(resource).Name(w.meta.Name).SubResource("scale").
+		VersionedParams(&o, c.codec).Body(body).Do(ctx).Error()
 	return c.explain(err, "patch", resource+"/scale", w.meta.Namespace, w.meta.Name)
 }
 

@@ -79,6 +79,7 @@ type Client struct {
 	http      *http.Client      // the same with what is put around it
 	groups    map[schema.GroupVersion]*rest.RESTClient
 	codec     runtime.ParameterCodec
+	o         Options
 	key       []byte // of the fingerprints
 	now       func() time.Time
 }
@@ -86,7 +87,7 @@ type Client struct {
 // New reads the kubeconfig; it does not connect. A kubeconfig that is missing
 // or wrong is a fail.Usage.
 func New(o Options) (*Client, error) {
-	config, name, namespace, err := load(o)
+	config, name, namespace, err := load(&o)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +103,7 @@ func New(o Options) (*Client, error) {
 	config.Wrap(inTime)
 	c := &Client{
 		name: name, host: config.Host, namespace: cmp.Or(o.Namespace, namespace, "default"), as: config.Impersonate.UserName, inCluster: o.InCluster, config: config,
-		groups: map[schema.GroupVersion]*rest.RESTClient{}, now: time.Now, key: o.Key,
+		groups: map[schema.GroupVersion]*rest.RESTClient{}, now: time.Now, key: o.Key, o: o,
 	}
 	if len(c.key) == 0 {
 		c.key = make([]byte, 32)
@@ -111,7 +112,7 @@ func New(o Options) (*Client, error) {
 	return c, c.open(o)
 }
 
-func load(o Options) (config *rest.Config, name, namespace string, err error) {
+func load(o *Options) (config *rest.Config, name, namespace string, err error) {
 	if o.InCluster {
 		config, err := rest.InClusterConfig()
 		if err != nil {
@@ -220,7 +221,7 @@ func (c *Client) Ping(ctx context.Context) (version string, err error) {
 	var v struct {
 		GitVersion string `json:"gitVersion"`
 	}
-	body, err := c.core().Get().AbsPath("/version").DoRaw(ctx)
+	body, err := content(c.core().Get().AbsPath("/version").Do(ctx))
 	if err != nil {
 		return "", c.explain(err, "get", "version", "", "")
 	}
@@ -228,6 +229,16 @@ func (c *Client) Ping(ctx context.Context) (version string, err error) {
 		return "", fail.Wrap(fail.Failed, err, "%s does not answer as a Kubernetes API server", c.host)
 	}
 	return v.GitVersion, nil
+}
+
+// content is the body of an answer as it came; an error is the server's own
+// word, which rest's DoRaw would lose.
+func content(r rest.Result) ([]byte, error) {
+	body, err := r.Raw()
+	if err != nil {
+		return nil, r.Error()
+	}
+	return body, nil
 }
 
 // page is how many objects one request lists.

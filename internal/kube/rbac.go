@@ -12,6 +12,7 @@ import (
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/aictl/aictl/internal/api"
+	"github.com/aictl/aictl/internal/fail"
 )
 
 // question is a resource as rules name it.
@@ -36,22 +37,21 @@ func (c *Client) Can(ctx context.Context, in api.RBACQuestion) (api.RBACAnswer, 
 	if err != nil {
 		return api.RBACAnswer{}, err
 	}
-	review := authz.SelfSubjectAccessReview{
-		TypeMeta: meta.TypeMeta{APIVersion: authz.SchemeGroupVersion.String(), Kind: "SelfSubjectAccessReview"},
-		Spec: authz.SelfSubjectAccessReviewSpec{ResourceAttributes: &authz.ResourceAttributes{
-			Namespace: q.namespace, Verb: q.verb, Group: q.group, Resource: q.resource, Subresource: q.sub, Name: q.name,
-		}},
+	answer, err := c.review(ctx, q)
+	if fail.CodeOf(err) == fail.Forbidden && c.o.As != "" {
+		// Who may not act as somebody may still be allowed to ask about them.
+		if other, refused := c.reviewOf(ctx, q); refused == nil {
+			answer, err = other, nil
+		}
 	}
-	var answer authz.SelfSubjectAccessReview
-	err = c.groups[authz.SchemeGroupVersion].Post().Resource("selfsubjectaccessreviews").Body(&review).Do(ctx).Into(&answer)
-	if err := c.explain(err, "create", "selfsubjectaccessreviews", "", ""); err != nil {
+	if err != nil {
 		return api.RBACAnswer{}, err
 	}
 	out := api.RBACAnswer{
-		Allowed: answer.Status.Allowed, User: c.as, Verb: q.verb, Resource: q.full(), Namespace: q.namespace,
-		Reason: oneLine(answer.Status.Reason), Groups: c.config.Impersonate.Groups,
+		Allowed: answer.Allowed, User: c.as, Verb: q.verb, Resource: q.full(), Namespace: q.namespace,
+		Reason: oneLine(answer.Reason), Groups: c.config.Impersonate.Groups,
 	}
-	if e := answer.Status.EvaluationError; e != "" && !out.Allowed {
+	if e := answer.EvaluationError; e != "" && !out.Allowed {
 		out.Reason = oneLine(out.Reason + " " + e)
 	}
 	if !out.Allowed {
@@ -62,6 +62,41 @@ func (c *Client) Can(ctx context.Context, in api.RBACQuestion) (api.RBACAnswer, 
 		out.Missing = fmt.Sprintf("{apiGroups: [%q], resources: [%s], verbs: [%s]}", q.group, resource, q.verb)
 	}
 	return out, nil
+}
+
+func (q question) attributes() *authz.ResourceAttributes {
+	return &authz.ResourceAttributes{Namespace: q.namespace, Verb: q.verb, Group: q.group, Resource: q.resource, Subresource: q.sub, Name: q.name}
+}
+
+// review asks as whoever the client acts as.
+func (c *Client) review(ctx context.Context, q question) (authz.SubjectAccessReviewStatus, error) {
+	in := authz.SelfSubjectAccessReview{
+		TypeMeta: meta.TypeMeta{APIVersion: authz.SchemeGroupVersion.String(), Kind: "SelfSubjectAccessReview"},
+		Spec:     authz.SelfSubjectAccessReviewSpec{ResourceAttributes: q.attributes()},
+	}
+	var out authz.SelfSubjectAccessReview
+	err := c.groups[authz.SchemeGroupVersion].Post().Resource("selfsubjectaccessreviews").Body(&in).Do(ctx).Into(&out)
+	return out.Status, c.explain(err, "create", "selfsubjectaccessreviews", "", "")
+}
+
+// reviewOf asks about the one to impersonate, as the person.
+func (c *Client) reviewOf(ctx context.Context, q question) (authz.SubjectAccessReviewStatus, error) {
+	o := c.o
+	o.As, o.AsGroups = "", nil
+	self, err := New(o)
+	if err != nil {
+		return authz.SubjectAccessReviewStatus{}, err
+	}
+	defer self.Close()
+	in := authz.SubjectAccessReview{
+		TypeMeta: meta.TypeMeta{APIVersion: authz.SchemeGroupVersion.String(), Kind: "SubjectAccessReview"},
+		Spec: authz.SubjectAccessReviewSpec{
+			ResourceAttributes: q.attributes(), User: c.o.As, Groups: append(slices.Clone(c.o.AsGroups), "system:authenticated"),
+		},
+	}
+	var out authz.SubjectAccessReview
+	err = self.groups[authz.SchemeGroupVersion].Post().Resource("subjectaccessreviews").Body(&in).Do(ctx).Into(&out)
+	return out.Status, self.explain(err, "create", "subjectaccessreviews", "", "")
 }
 
 // WhoCan reads the roles and bindings as RBAC evaluates them. What other

@@ -124,8 +124,8 @@ type served struct {
 func (c *Client) served(ctx context.Context) ([]served, error) {
 	var out []served
 	for _, path := range []string{"/api", "/apis"} {
-		body, err := c.core().Get().AbsPath(path).
-			SetHeader("Accept", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList").DoRaw(ctx)
+		body, err := content(c.core().Get().AbsPath(path).
+			SetHeader("Accept", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList").Do(ctx))
 		if err != nil {
 			return nil, c.explain(err, "get", "the API's resources", "", "")
 		}

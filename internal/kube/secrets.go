@@ -222,8 +222,8 @@ func (s *Secrets) Put(ctx context.Context, path string, v secrets.Value, o secre
 		request, verb = s.c.core().Post(), "create"
 	}
 	// The answer is asked for without the values.
-	raw, err := request.Namespace(a.namespace).Resource("secrets").Param("fieldManager", FieldManager).
-		SetHeader("Accept", metadataOnly).Body(body).DoRaw(ctx)
+	raw, err := content(request.Namespace(a.namespace).Resource("secrets").Param("fieldManager", FieldManager).
+		SetHeader("Accept", metadataOnly).Body(body).Do(ctx))
 	if err := s.c.explain(err, verb, "secrets", a.namespace, a.name); err != nil {
 		return nil, err
 	}
@@ -288,7 +288,7 @@ func (s *Secrets) Delete(ctx context.Context, path string, o secrets.DeleteOptio
 	if err != nil {
 		return err
 	}
-	_, err = s.c.core().Patch(types.MergePatchType).Namespace(a.namespace).Resource("secrets").Name(a.name).Param("fieldManager", FieldManager).
-		SetHeader("Accept", metadataOnly).Body(body).DoRaw(ctx)
+	err = s.c.core().Patch(types.MergePatchType).Namespace(a.namespace).Resource("secrets").Name(a.name).Param("fieldManager", FieldManager).
+		SetHeader("Accept", metadataOnly).Body(body).Do(ctx).Error()
 	return s.c.explain(err, "patch", "secrets", a.namespace, a.name)
 }
