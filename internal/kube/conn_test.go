@@ -201,8 +201,10 @@ func TestErrorsSayWhatIsMissing(t *testing.T) {
 		want    fail.Code
 		has     []string
 	}{
-		"a rule": {get, "GET", 403, meta.StatusReasonForbidden, `deployments.apps "web" is forbidden: User "ann" cannot get resource "deployments" in API group "apps" in the namespace "shop"`, fail.Forbidden,
-			[]string{`ann may not get deployments.apps web in namespace shop`, `{apiGroups: ["apps"], resources: [deployments], verbs: [get]}`, "aictl rbac check get deployments -n shop", "aictl rbac who-can get deployments -n shop"}},
+		"a rule": {
+			get, "GET", 403, meta.StatusReasonForbidden, `deployments.apps "web" is forbidden: User "ann" cannot get resource "deployments" in API group "apps" in the namespace "shop"`, fail.Forbidden,
+			[]string{`ann may not get deployments.apps web in namespace shop`, `{apiGroups: ["apps"], resources: [deployments], verbs: [get]}`, "aictl rbac check get deployments -n shop", "aictl rbac who-can get deployments -n shop"},
+		},
 		"impersonation": {get, "GET", 403, meta.StatusReasonForbidden, `users "eve" is forbidden: User "ann" cannot impersonate resource "users" in API group "" at the cluster scope`, fail.Forbidden, []string{"may not impersonate"}},
 		"a quota":       {change, "PATCH", 403, meta.StatusReasonForbidden, `deployments.apps "web" is forbidden: exceeded quota: small`, fail.Refused, []string{"exceeded quota: small"}},
 		"a webhook":     {change, "PATCH", 400, meta.StatusReasonBadRequest, `admission webhook "policy.example" denied the request: no`, fail.Refused, []string{"policy.example"}},

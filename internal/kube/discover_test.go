@@ -124,7 +124,7 @@ func TestTheProxySendsNobodysPassword(t *testing.T) {
 	base, transport = k.Proxy(Found{Kind: Elasticsearch, Namespace: "m", Service: "refused", Port: "9200", Scheme: "https"})
 	req, err = http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/_search", strings.NewReader("{}"))
 	require.NoError(t, err)
-	_, err = transport.RoundTrip(req) //nolint:bodyclose // there is none
+	_, err = transport.RoundTrip(req)
 	require.Equal(t, fail.Forbidden, fail.CodeOf(err))
 	require.ErrorContains(t, err, "resources: [services/proxy], verbs: [create]")
 }

@@ -50,8 +50,14 @@ func TestATemplateShowsNoValues(t *testing.T) {
 	require.Regexp(t, `^value [0-9a-f]{12}$`, env["PASSWORD"])
 	require.NotEqual(t, env["PASSWORD"], (&Client{key: []byte("other")}).envSource(in.Spec.Containers[0].Env[0]), "it is keyed")
 	require.Equal(t, []deploy.Volume{
-		{Name: "v", Source: "secret/tls"}, {Name: "all/part", Source: "secret/part"}, {Name: "all/base", Source: "configmap/base"}, {Name: "all/token", Source: "token"},
-		{Name: "ext", Source: "csi store.example"}, {Name: "ext/credentials", Source: "secret/store"}, {Name: "tmp", Source: "emptyDir"}, {Name: "image pull pull", Source: "secret/pull"},
+		{Name: "v", Source: "secret/tls"},
+		{Name: "all/part", Source: "secret/part"},
+		{Name: "all/base", Source: "configmap/base"},
+		{Name: "all/token", Source: "token"},
+		{Name: "ext", Source: "csi store.example"},
+		{Name: "ext/credentials", Source: "secret/store"},
+		{Name: "tmp", Source: "emptyDir"},
+		{Name: "image pull pull", Source: "secret/pull"},
 	}, got.Volumes, "every use of a Secret")
 	require.Equal(t, "GET /ready on 8080, every 5s, within 1s, 3 failures", got.Containers[1].Probes["readiness"])
 	var names []string

@@ -78,6 +78,7 @@ func (c *Client) around(ctx context.Context, w workload) (around, error) {
 func replicaSets(l *apps.ReplicaSetList) ([]apps.ReplicaSet, meta.ListMeta) {
 	return l.Items, l.ListMeta
 }
+
 func controllerRevisions(l *apps.ControllerRevisionList) ([]apps.ControllerRevision, meta.ListMeta) {
 	return l.Items, l.ListMeta
 }

@@ -422,7 +422,8 @@ func cancelled(t *testing.T, x Target) {
 		cancel()
 	}
 	require.GreaterOrEqual(t, seen, 1)
-	for range x.Cluster.Watch(t.Context(), x.ref("cancelled")) {
+	for _, err := range x.Cluster.Watch(t.Context(), x.ref("cancelled")) {
+		require.NoError(t, err)
 		break // whoever stops listening ends the watch
 	}
 }
