@@ -278,7 +278,7 @@ var (
 		ID: "logs.diff", Route: "GET /api/v1/logs/diff", Effect: op.Read, Idempotent: true, Errors: logErrors,
 		Summary: "Show which messages are new, surging or gone between two windows",
 		Doc: "The window is that of --since, --from and --to; it is compared with the window before it, or with\n" +
-			"--baseline (2h before it, or FROM..TO). --around TIME compares what came after a moment with what came\n" +
+			"--baseline (2h before it, or FROM..TO). --around TIME (or WORKLOAD: its newest revision) compares what came after a moment with what came\n" +
 			"before it. Surging is a rate significantly above --factor times the baseline's: the conditional test of\n" +
 			"two Poisson rates (Przyborowski and Wilenski 1940) at a false discovery rate of 1% (Benjamini and\n" +
 			"Hochberg 1995). Without --since or --from the window is the last hour.",

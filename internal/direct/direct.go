@@ -29,8 +29,11 @@ import (
 func Open(b *config.Backends) http.RoundTripper {
 	set := backends.New(Options(b))
 	r := op.NewRegistry(op.Policy{Authorize: op.AllowAll})
-	observe.Bind(r, observe.Deps{Logs: set.Logs(), Metrics: set.Metrics(), Alerts: set.Alerts(), Annotations: set.Silences, Backends: set.Check, Now: time.Now})
 	d := operated(set, b)
+	observe.Bind(r, observe.Deps{
+		Logs: set.Logs(), Metrics: set.Metrics(), Alerts: set.Alerts(), Backends: set.Check, Now: time.Now,
+		Annotations: operate.Annotations(d.Clusters, set.Silences),
+	})
 	d.Secrets = secretStores(set, d)
 	d.MayReveal = func(context.Context) error { return nil } // what the person may see is what the credentials may
 	operate.Bind(r, d)

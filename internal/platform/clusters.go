@@ -22,10 +22,14 @@ func (p *Platform) clusters(ctx context.Context) ([]deploy.Cluster, error) {
 	}
 	if p.config.Load().Backends.Kubernetes.Configured() {
 		c, err := p.cluster(ctx)
-		if err != nil {
+		switch {
+		case err == nil:
+			out = append(out, c)
+		case len(out) == 0:
 			return nil, err
+		default: // what runs here is operated though the kubeconfig is broken
+			p.o.Logger.WarnContext(ctx, "the cluster cannot be opened", "error", err)
 		}
-		out = append(out, c)
 	}
 	if len(out) == 0 {
 		return nil, fail.New(fail.Unavailable, "this control plane runs no deployments")

@@ -261,13 +261,13 @@ func (p *Platform) bind() {
 	})
 	operate.Bind(p.registry, operate.Deps{
 		Clusters: p.clusters, Apply: p.deployManifest, Paths: kubepath.Compile, Permissions: p.permissions(),
-		Secrets: p.secrets, MayReveal: mayReveal,
+		Secrets: p.secrets, MayReveal: mayReveal, Namespace: "default", ReadOnly: func() bool { return p.config.Load().ReadOnly },
 		Metrics: p.backends.Metrics(), Alerts: p.backends.Alerts(), Now: p.o.Now,
 	})
 	ops.Bind(p.registry, ops.Deps{
 		Observe: observe.Deps{
 			Backends: p.backends.Check, Logs: p.backends.Logs(), Metrics: p.backends.Metrics(), Alerts: p.backends.Alerts(), Keeps: true, Record: p.o.Logger,
-			Annotations: p.backends.Silences, Now: p.o.Now,
+			Annotations: operate.Annotations(p.clusters, p.backends.Silences), Now: p.o.Now,
 		},
 		Version: p.o.Version.Version, Gateway: services{p.gateway, p.runtime}, Sessions: p.sessions,
 		Chat: window{}, Accounts: p.identity, Audit: p.audit, Provider: providers{p},

@@ -157,7 +157,7 @@ func (l *patternLines) template(text string) string {
 func diffFlags(f *factory.Factory, cmd *cobra.Command) {
 	windowFlags(f, cmd)
 	cmd.Flags().String("baseline", "", "compare with this long before the window (24h), or with FROM..TO")
-	cmd.Flags().String("around", "", "compare what came after this time with what came before it")
+	cmd.Flags().String("around", "", "compare what came after this time, or after a workload's newest revision, with what came before it")
 }
 
 // diff is `aictl logs diff`: it works out the two windows.
@@ -203,7 +203,9 @@ func (c *logsCommand) diffAround(cmd *cobra.Command, q *api.LogDiffInput, around
 	now := c.f.Now()
 	at, err := when.Parse(around, now, time.Local)
 	if err != nil {
-		return err
+		if at, err = c.deployed(cmd, around, err); err != nil {
+			return err
+		}
 	}
 	span := min(time.Hour, now.Sub(at))
 	if since := text(cmd, "since"); since != "" {
@@ -221,6 +223,29 @@ func (c *logsCommand) diffAround(cmd *cobra.Command, q *api.LogDiffInput, around
 	q.From, q.To = at.UTC(), at.Add(span).UTC()
 	q.BaseFrom, q.BaseTo = at.Add(-span).UTC(), at.UTC()
 	return c.f.Run(cmd.Context(), api.LogsDiff, q)
+}
+
+// deployed gives the time of a workload's newest revision, for what is no time;
+// a word that names no workload is the wrong time that it was.
+func (c *logsCommand) deployed(cmd *cobra.Command, name string, wrong error) (time.Time, error) {
+	caller, target, err := c.f.One()
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer caller.Close()
+	ctx, cancel := c.f.Deadline(cmd.Context(), 10*time.Second)
+	defer cancel()
+	list, err := api.DeployList.Call(ctx, caller, api.WorkloadFilter{Namespace: target.Namespace})
+	if err != nil {
+		return time.Time{}, wrong
+	}
+	for _, w := range list.Workloads {
+		if (w.Name == name || strings.ToLower(w.Kind)+"/"+w.Name == name) && !w.Changed.IsZero() {
+			c.f.Say("around revision %s of %s, made %s", w.Revision, term.SafeLine(w.Name), w.Changed.Local().Format(time.DateTime))
+			return w.Changed, nil
+		}
+	}
+	return time.Time{}, wrong
 }
 
 // changedPattern is a row of the diff for spreadsheets.
