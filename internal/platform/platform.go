@@ -120,7 +120,7 @@ func (p *Platform) open(ctx context.Context) error {
 	p.backends = backends.New(observed(p.o))
 	p.closing("backends", func() error { p.backends.Close(); return nil })
 	p.secrets = p.secretStores(secrets.Config{
-		Stores: p.clusterSecrets(), Gate: operate.SecretGate(p.backends.Metrics(), p.o.Now), Consumers: operate.SecretConsumers(p.clusters, p.o.Now),
+		Stores: append(p.clusterSecrets(), p.otherStores()...), MaxAge: p.o.Config.Secrets.MaxAge, Gate: operate.SecretGate(p.backends.Metrics(), p.o.Now), Consumers: operate.SecretConsumers(p.clusters, p.o.Now),
 	})
 	if err := p.openRuntime(ctx); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"github.com/aictl/aictl/internal/authz"
 	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/internal/secrets"
+	stores "github.com/aictl/aictl/internal/secrets/open"
 	"github.com/aictl/aictl/internal/secrets/vault"
 	"github.com/aictl/aictl/internal/store"
 )
@@ -50,4 +51,17 @@ func (p *Platform) secretStores(c secrets.Config) func(ctx context.Context) (*se
 func mayReveal(ctx context.Context) error {
 	id, _ := op.IdentityFrom(ctx)
 	return authz.Authorize(id, "secrets", op.Write, "default")
+}
+
+// otherStores are those of the configuration, with the server's credentials.
+func (p *Platform) otherStores() []secrets.Named {
+	c := p.config.Load().Secrets
+	if len(c.Stores) == 0 {
+		return nil
+	}
+	o := stores.Options{MaxAge: c.MaxAge, Getenv: p.o.Getenv}
+	for _, s := range c.Stores {
+		o.Stores = append(o.Stores, stores.Store(s))
+	}
+	return stores.Named(o)
 }

@@ -44,6 +44,8 @@ type Config struct {
 	Chat           Chat      `yaml:"chat"`
 	Stack          Stack     `yaml:"stack"`
 	Backends       Backends  `yaml:"backends"`
+	// Secrets are the stores of secrets beside the vault.
+	Secrets Secrets `yaml:"secrets"`
 	// Protection "prod" asks of every change the typed name of its object and a
 	// reason, whoever asks and with whatever client. Default: empty.
 	Protection string `yaml:"protection" reload:"true" help:"prod: every change needs the object's typed name and a reason"`

@@ -57,6 +57,7 @@ func (c *Config) issues() []Issue {
 	c.checkLimits(k)
 	c.Stack.check(k)
 	c.Backends.check(k)
+	c.Secrets.check(k)
 	checkSLOs(k, c.SLOs)
 	k.that(c.Protection == "" || c.Protection == Prod, "protection", "%q is neither empty nor %q", c.Protection, Prod)
 	k.that(c.Backends.Kubernetes.Kubeconfig == "" || !c.Backends.Kubernetes.InCluster, "backends.kubernetes", "is either kubeconfig or in_cluster")
