@@ -88,6 +88,18 @@ func TestHelpExamplesRun(t *testing.T) {
 			}
 			must(t, "aictl deploy resume mask --yes")
 		}
+		if strings.Contains(example, "aictl secrets ") { // two folders that hold the same
+			must(t, "printf 'correct horse' > password.txt; echo tls > tls.pem")
+			if _, code := shell(t, "aictl secrets get app/config"); code != 0 {
+				must(t, `echo '{"password":"x"}' | aictl secrets set app/config --yes`)
+			}
+			must(t, "aictl secrets set app/db-password --yes < password.txt && aictl secrets set app/db-old --yes < password.txt")
+			names := ""
+			if strings.Contains(example, "--map") {
+				names = " --map db-password=DB_PASS"
+			}
+			must(t, "aictl secrets sync --from vault:app/ --to vault:staging/ --prune --yes"+names)
+		}
 		if strings.HasPrefix(example, "aictl alerts watch") { // it goes on until Ctrl-C
 			example = "timeout -s INT 2 " + example + "; test $? = 124"
 		}
