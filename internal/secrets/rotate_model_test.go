@@ -406,11 +406,11 @@ func TestRotationWithASecondFault(t *testing.T) {
 	_, err, _ := w.begin(secrets.RotateOptions{})
 	require.NoError(t, err)
 	calls := w.calls
-	for first := 1; first <= calls; first += 3 {
-		for second := 1; second <= 90; second++ {
+	for first := 1; first <= calls; first += 5 {
+		for second := 1; second <= 90; second += 3 {
 			w := newWorld(t)
-			w.restless = second%3 == 0
-			w.fault[first] = modes[first/3%len(modes)]
+			w.restless = second%2 == 0
+			w.fault[first] = modes[first/5%len(modes)]
 			w.fault[first+(second+1)/2] = modes[second%2*2] // before, crash-before
 			_, _, died := w.begin(secrets.RotateOptions{})
 			all, err := w.journl.List(t.Context())
