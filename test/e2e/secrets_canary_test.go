@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -105,7 +106,7 @@ func TestNoCanaryGetsOut(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, filepath.Join(p.Workspace, "bin", "aictl"), args...)
-		cmd.Env, cmd.Dir, cmd.Stdin = append(p.Env, "AICTL_VERBOSE=1"), p.Workspace, strings.NewReader(stdin)
+		cmd.Env, cmd.Dir, cmd.Stdin = append(slices.Clone(p.Env), "AICTL_VERBOSE=1"), p.Workspace, strings.NewReader(stdin)
 		var out, errOut bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &errOut
 		err := cmd.Run()

@@ -33,7 +33,7 @@ var secretView = output.View[api.Secret]{
 		col("consumers", func(s api.Secret) string { return strings.Join(s.Consumers, " ") }),
 		wide("by", func(s api.Secret) string { return s.By }),
 		wide("tags", func(s api.Secret) string { return labelWords(s.Tags) }),
-		wide("note", func(s api.Secret) string { return secretNote(s) }),
+		wide("note", secretNote),
 	},
 }
 
