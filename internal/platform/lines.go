@@ -47,7 +47,7 @@ func (l *lines) add(in runtime.Line) {
 	if message == "" && len(attrs) == 4 {
 		message = string(in.Text)
 	}
-	l.log.LogAttrs(context.Background(), level(e.Level), message, attrs...)
+	l.log.LogAttrs(context.Background(), level(e.Level), message, attrs...) //nolint:sloglint // the message is the service's own
 }
 
 // taken are the fields that the record has of its own.

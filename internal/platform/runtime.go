@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/aictl/aictl/internal/ai/plugin"
@@ -28,7 +29,8 @@ func (p *Platform) openRuntime(ctx context.Context) error {
 		Secrets: p.secretOf, Lines: newLines(p.o.Logger, p.o.Now).add, Metrics: p.o.Registry, Logger: p.o.Logger, Now: p.o.Now,
 	}
 	if c := p.o.Config.Backends.Kubernetes; c.Configured() {
-		o.Applier = applier{p}
+		o.Applier = &applier{p: p}
+		o.Render = plugin.RenderOptions{FromAnywhere: !c.InCluster} // the API server's proxy has an address that no selector names
 	}
 	r, err := runtime.New(ctx, o)
 	if err != nil {
@@ -122,20 +124,35 @@ func (p *Platform) deployManifest(ctx context.Context, in deploy.Manifest) (depl
 var _ interface {
 	runtime.Applier
 	runtime.Engine
-} = applier{}
+} = (*applier)(nil)
 
 // applier runs services on the cluster of the configuration, as the platform:
 // whoever may deploy a manifest may have the platform run it.
-type applier struct{ p *Platform }
+type applier struct {
+	p *Platform
 
-func (a applier) client() (*kube.Client, error) {
-	return kube.New(clusterOptions(a.p.config.Load().Backends.Kubernetes))
+	mu   sync.Mutex // guards open
+	open *kube.Client
+}
+
+// client is made at the first use and kept: it is asked at every probe.
+func (a *applier) client() (*kube.Client, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.open == nil {
+		c, err := kube.New(clusterOptions(a.p.config.Load().Backends.Kubernetes))
+		if err != nil {
+			return nil, err
+		}
+		a.open = c
+	}
+	return a.open, nil
 }
 
 // Cluster implements runtime.Engine: a service is as healthy as its Deployment.
-func (a applier) Cluster(context.Context) (deploy.Cluster, error) { return a.client() }
+func (a *applier) Cluster(context.Context) (deploy.Cluster, error) { return a.client() }
 
-func (a applier) Apply(ctx context.Context, objects []map[string]any, dry bool) error {
+func (a *applier) Apply(ctx context.Context, objects []map[string]any, dry bool) error {
 	c, err := a.client()
 	if err != nil {
 		return err
@@ -143,7 +160,7 @@ func (a applier) Apply(ctx context.Context, objects []map[string]any, dry bool) 
 	return c.ApplyAll(ctx, objects, dry)
 }
 
-func (a applier) Delete(ctx context.Context, objects []map[string]any) error {
+func (a *applier) Delete(ctx context.Context, objects []map[string]any) error {
 	c, err := a.client()
 	if err != nil {
 		return err
@@ -151,7 +168,7 @@ func (a applier) Delete(ctx context.Context, objects []map[string]any) error {
 	return c.DeleteAll(ctx, objects)
 }
 
-func (a applier) Endpoint(_ context.Context, namespace, service string, port int) (runtime.Endpoint, error) {
+func (a *applier) Endpoint(_ context.Context, namespace, service string, port int) (runtime.Endpoint, error) {
 	c, err := a.client()
 	if err != nil {
 		return runtime.Endpoint{}, err

@@ -63,7 +63,7 @@ func TestPluginsInThreeLanguages(t *testing.T) {
 			}
 			status := decoded[api.DeployStatus](t, me.must(t, "deploy", "status", tc.service, "-o", "json"))
 			require.Equal(t, "complete", status.Verdict.Code)
-			require.Contains(t, status.Workload.Cause, "try it")
+			require.Contains(t, status.Cause, "try it")
 			me.must(t, "deploy", "restart", tc.service, "--yes", "--watch")
 			require.Contains(t, me.must(t, "invoke", tc.service, tc.operation, "-d", tc.input), tc.want)
 		})
@@ -117,8 +117,8 @@ func TestKilledPluginsUnderLoad(t *testing.T) {
 	testbed.Eventually(t, 40*time.Second, "both replicas are back", func(context.Context) error {
 		out, _, _ := me.run(t, "deploy", "status", "mask", "-o", "json") // it may call it a crash loop, and is right
 		s := decoded[api.DeployStatus](t, out)
-		if s.Workload.Ready != 2 {
-			return fmt.Errorf("%d of 2 are ready", s.Workload.Ready)
+		if s.Ready != 2 {
+			return fmt.Errorf("%d of 2 are ready", s.Ready)
 		}
 		return nil
 	})
