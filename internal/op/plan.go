@@ -43,7 +43,10 @@ type Planned[Out any] struct {
 }
 
 // seal fills in what follows from the declaration and computes the digest
-// over the plan and the input that it was made from.
+// over the plan and the input that it was made from, without the input's
+// secret members: a digest is shown, and a hash of a short secret gives it
+// away. A handler of such an input puts a keyed fingerprint of the secret into
+// its plan.
 func (p *Plan) seal(s *Spec, input []byte) error {
 	p.Operation, p.Digest = s.ID, ""
 	if p.Effect == "" {

@@ -45,8 +45,12 @@ func (f *Factory) clusters(c *config.Config, s *config.Settings, patterns []stri
 		return nil, err
 	}
 	chosen, err := all.Match(patterns)
-	if err != nil {
+	if err != nil && len(patterns) > 0 {
 		return nil, err
+	}
+	if err != nil {
+		// Help and completion do without a cluster; whoever asks one is told.
+		chosen = []config.KubeContext{{}}
 	}
 	var out []Target
 	for _, one := range chosen {
