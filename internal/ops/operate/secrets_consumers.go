@@ -64,16 +64,13 @@ func (w *workloads) Find(ctx context.Context, refs []secrets.Ref) ([]secrets.Use
 	var out []secrets.Use
 	var failed error
 	for _, c := range clusters {
-		list, err := c.List(ctx, deploy.Filter{AllNamespaces: true})
+		list, err := wanted.workloads(ctx, c)
 		if err != nil {
 			return nil, err
 		}
 		slots := make(chan struct{}, lookers)
 		var wg sync.WaitGroup
 		for _, item := range list {
-			if !wanted.namespace(c.Engine(), item.Namespace) {
-				continue
-			}
 			slots <- struct{}{}
 			wg.Go(func() {
 				defer func() { <-slots }()
@@ -106,15 +103,29 @@ type wantedSources struct {
 func sources(refs []secrets.Ref) wantedSources {
 	w := wantedSources{refs: refs, namespaces: map[string]bool{}}
 	for _, r := range refs {
-		if ns, _, ok := strings.Cut(r.Path, "/"); ok {
+		if ns, _, ok := strings.Cut(r.Path, "/"); ok && r.Store == secrets.KindKubernetes {
 			w.namespaces[ns] = true
 		}
 	}
 	return w
 }
 
-func (w wantedSources) namespace(engine, ns string) bool {
-	return engine != secrets.KindKubernetes || w.namespaces[ns]
+// workloads are those of an engine that might refer to one of the secrets. A
+// pod reads Secrets of its own namespace alone, so that nobody needs the right
+// to see the others.
+func (w wantedSources) workloads(ctx context.Context, c deploy.Cluster) ([]api.Workload, error) {
+	if c.Engine() != secrets.KindKubernetes {
+		return c.List(ctx, deploy.Filter{AllNamespaces: true})
+	}
+	var out []api.Workload
+	for ns := range w.namespaces {
+		list, err := c.List(ctx, deploy.Filter{Namespace: ns})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, list...)
+	}
+	return out, nil
 }
 
 // uses matches a workload's template. On Kubernetes a template names a Secret
@@ -150,7 +161,7 @@ func refers(engine, namespace, source string, r secrets.Ref) bool {
 		return err == nil && got.Store == r.Store && got.Path == r.Path && (r.Member == "" || got.Member == "" || got.Member == r.Member)
 	}
 	parts := strings.Split(r.Path, "/")
-	if len(parts) != 3 || parts[0] != namespace {
+	if r.Store != secrets.KindKubernetes || len(parts) != 3 || parts[0] != namespace {
 		return false
 	}
 	name, key, one := strings.Cut(source, ":")
