@@ -43,7 +43,7 @@ var (
 		Doc:     "The API server is asked, so that every authorizer counts. With --as it is asked about somebody else.\nExit 10 where the answer is no.",
 		Errors:  []fail.Code{fail.False},
 		Examples: []op.Example{
-			{Command: "aictl rbac check patch deployments -n shop", Note: "may I restart?"},
+			{Command: "kubectl aictl rbac check patch deployments -n shop", Note: "may I restart?"},
 			{Command: "kubectl aictl rbac check get pods/log -A --as eve -o json --jq .allowed", Note: "may eve read every log?"},
 		},
 	}}
@@ -52,8 +52,8 @@ var (
 		Summary: "List who may do something on the cluster, with the binding and the rule that allow it",
 		Doc:     "Roles and bindings are read as RBAC evaluates them: wildcards, names of objects, aggregation, groups.\nMembers of a group are known to the identity provider alone.",
 		Examples: []op.Example{
-			{Command: "aictl rbac who-can delete secrets -n shop", Note: "users, groups and service accounts"},
-			{Command: "aictl rbac who-can patch deployments -A -o json --jq '.[].name'", Note: "in every namespace"},
+			{Command: "kubectl aictl rbac who-can delete secrets -n shop", Note: "users, groups and service accounts"},
+			{Command: "kubectl aictl rbac who-can patch deployments -A -o json --jq '.[].name'", Note: "in every namespace"},
 		},
 	}}
 )

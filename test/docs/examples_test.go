@@ -30,6 +30,9 @@ func TestHelpExamplesRun(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(p.Workspace, name), body, 0o600))
 	}
 
+	withService(t, p)
+	withCluster(t, p)
+
 	shell := func(t *testing.T, line string) (string, int) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -81,7 +84,6 @@ func TestHelpExamplesRun(t *testing.T) {
 			must(t, "until aictl alerts list ServiceErrorsHigh --state all -o name | grep -q .; do sleep 0.1; done")
 		}
 		if strings.Contains(example, "aictl deploy ") && strings.Contains(example, "mask") { // a service with two revisions
-			must(t, "test -e mask || ln -s "+filepath.Join(testbed.Root(t), "plugins", "services", "node")+" mask")
 			if _, code := shell(t, "aictl deploy status mask"); code != 0 {
 				must(t, "aictl deploy apply -f mask/plugin.yaml --yes --watch")
 				must(t, "aictl deploy restart mask --yes --watch")
