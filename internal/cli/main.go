@@ -73,14 +73,14 @@ func interruptible(parent context.Context) (context.Context, func()) {
 			cancel()
 			select {
 			case <-time.After(settle):
-			case <-over:
+				signal.Stop(signals) // the next one has its default effect
+			case <-over: // the process ends: an echo must not change how
 			}
-			signal.Stop(signals) // the next one has its default effect
 		case <-over:
+			signal.Stop(signals)
 		}
 	}()
 	return ctx, func() {
-		signal.Stop(signals)
 		close(over)
 		cancel()
 		<-done

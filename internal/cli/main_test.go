@@ -13,7 +13,6 @@ import (
 // a stream is written. Without the settling this test's own process dies.
 func TestASignalAndItsEchoAreOne(t *testing.T) {
 	ctx, stop := interruptible(t.Context())
-	defer stop()
 	require.NoError(t, syscall.Kill(syscall.Getpid(), syscall.SIGTERM))
 	select {
 	case <-ctx.Done():
@@ -22,4 +21,7 @@ func TestASignalAndItsEchoAreOne(t *testing.T) {
 	}
 	require.NoError(t, syscall.Kill(syscall.Getpid(), syscall.SIGTERM))
 	time.Sleep(settle / 10) // the signal is handled on another thread
+	stop()
+	require.NoError(t, syscall.Kill(syscall.Getpid(), syscall.SIGTERM), "nor one that comes while the process ends")
+	time.Sleep(settle / 10)
 }

@@ -61,7 +61,12 @@ func TestKubectlPlugin(t *testing.T) {
 	require.Equal(t, "admin", list.Workloads[0].Context)
 
 	// The backends are found by their Services, through the API server.
-	require.Contains(t, me.must(t, "aictl", "metrics", "query", "up", "-n", ns), `job="prometheus"`)
+	testbed.Eventually(t, 15*time.Second, "Prometheus has scraped itself", func(context.Context) error {
+		if out := me.must(t, "aictl", "metrics", "query", "up", "-n", ns); !strings.Contains(out, `job="prometheus"`) {
+			return errors.New(out)
+		}
+		return nil
+	})
 	require.Equal(t, "[]\n", me.must(t, "aictl", "alerts", "list", "-n", ns, "-o", "json"))
 	_, errs, exit := me.plugin(t, "logs", "-n", ns)
 	require.Equal(t, fail.NotFound.Exit(), exit)
