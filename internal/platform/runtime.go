@@ -126,8 +126,9 @@ var _ interface {
 	runtime.Engine
 } = (*applier)(nil)
 
-// applier runs services on the cluster of the configuration, as the platform:
-// whoever may deploy a manifest may have the platform run it.
+// applier runs services on the cluster of the configuration. What somebody
+// changes is changed as them, so that the platform is no ladder; what the
+// platform looks at by itself it sees with its own account.
 type applier struct {
 	p *Platform
 
@@ -152,8 +153,16 @@ func (a *applier) client() (*kube.Client, error) {
 // Cluster implements runtime.Engine: a service is as healthy as its Deployment.
 func (a *applier) Cluster(context.Context) (deploy.Cluster, error) { return a.client() }
 
+// caller is the client of whoever asks, or else of the platform.
+func (a *applier) caller(ctx context.Context) (*kube.Client, error) {
+	if id, ok := op.IdentityFrom(ctx); ok && id.Subject != "" {
+		return a.p.cluster(ctx)
+	}
+	return a.client()
+}
+
 func (a *applier) Apply(ctx context.Context, objects []map[string]any, dry bool) error {
-	c, err := a.client()
+	c, err := a.caller(ctx)
 	if err != nil {
 		return err
 	}
@@ -161,7 +170,7 @@ func (a *applier) Apply(ctx context.Context, objects []map[string]any, dry bool)
 }
 
 func (a *applier) Delete(ctx context.Context, objects []map[string]any) error {
-	c, err := a.client()
+	c, err := a.caller(ctx)
 	if err != nil {
 		return err
 	}

@@ -57,6 +57,7 @@ subjects: [{kind: Group, name: "aictl:admin", apiGroup: rbac.authorization.k8s.i
 	file := filepath.Join(t.TempDir(), "plugin.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(onNode, "NAMESPACE", ns, 1)), 0o600))
 
+	// Whoever deploys needs the right to; the platform lends none of its own.
 	start := time.Now()
 	t.Log(me.must(t, "deploy", "apply", "-f", file, "--yes", "--watch", "--reason", "at scale"))
 	t.Logf("two replicas serve after %s", time.Since(start).Round(time.Millisecond))
