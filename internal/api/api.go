@@ -27,7 +27,7 @@ func All() []op.Declaration {
 		AlertsList, AlertsShow, AlertsWatch, AlertsAck, AlertsSilence, AlertsUnsilence, AlertsSilences, AlertsHistory, AlertsRules, AlertsPreview,
 		DeployList, DeployShow, DeployWatch, DeployHistory, DeployCompare, DeployScale, DeployRestart, DeployUndo, DeployPause, DeployResume, DeployImages, DeployShare, DeployApply, DeployDelete,
 		DeployWait, DeployVerify, DeployLogs,
-		SecretsList, SecretsGet, SecretsSet, SecretsDelete, SecretsHistory, SecretsDiff, SecretsSync, SecretsRotate, SecretsRotations,
+		SecretsList, SecretsGet, SecretsSet, SecretsDelete, SecretsHistory, SecretsDiff, SecretsPrints, SecretsSync, SecretsRotate, SecretsRotations,
 		RBACCheck, RBACWhoCan,
 		PlatformStatus, BackendsCheck,
 	}

@@ -123,6 +123,21 @@ type SecretDiff struct {
 	Secrets []SecretDifference `json:"secrets"`
 }
 
+// SecretPrintsInput asks for fingerprints under a key of the caller's, so that
+// two installations can be compared.
+type SecretPrintsInput struct {
+	Ref string `json:"ref" arg:"REF" jsonschema:"STORE:PATH, or STORE:FOLDER/"`
+	Key []byte `json:"key" secret:"true" jsonschema:"16 bytes or more, made for this one comparison"`
+}
+
+// SecretPrint is the fingerprint of one secret; none of one that can't be read.
+type SecretPrint struct {
+	Name        string    `json:"name" jsonschema:"the path below the folder"`
+	Ref         string    `json:"ref"`
+	Fingerprint string    `json:"fingerprint,omitempty"`
+	Updated     time.Time `json:"updated,omitzero"`
+}
+
 // SecretSetInput is a value to write. The value is in the body only.
 type SecretSetInput struct {
 	Ref      string   `json:"ref" arg:"REF" complete:"secrets" jsonschema:"STORE:PATH or STORE:PATH#MEMBER; without a store it is the vault"`

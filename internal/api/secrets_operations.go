@@ -45,12 +45,24 @@ var (
 		Summary: "Compare secrets of two stores by fingerprint",
 		Doc: "Values are compared by keyed fingerprints and never shown. Stores that can't be read back are judged by\n" +
 			"what aictl wrote there last and when. Exit 10 on drift; 11 when nothing differs but something is unknown.\n" +
-			"Two folders (they end with a slash) are matched by name; GitHub's are in upper case with underscores.",
+			"Two folders (they end with a slash) are matched by name; GitHub's are in upper case with underscores.\n" +
+			"With two --context the left one is in the first and the right one in the second; both must let you see values.",
 		Errors: []fail.Code{fail.NotFound, fail.False, fail.Inconclusive},
 		Examples: []op.Example{
 			{Command: "aictl secrets diff vault:app/ vault:staging/", Note: "two folders"},
 			{Command: "aictl secrets diff vault:app/db-password vault:app/db-old", Note: "two secrets"},
 			{Command: "aictl secrets diff vault:app/ vault:staging/ --map db-password=DB_PASS -o json --jq .drift", Note: "names that differ; how many drift"},
+			{Command: "aictl secrets diff vault:app/ vault:app/ --context local --context staging", Note: "the same folder of two control planes"},
+		},
+	}}
+	SecretsPrints = &op.Query[SecretPrintsInput, []SecretPrint]{Spec: op.Spec{
+		ID: "secrets.prints", Route: "POST /api/v1/secrets/prints", Command: "-", Effect: op.Read, Audited: true, Idempotent: true,
+		Summary: "Give fingerprints of secrets under a key of the caller's",
+		Doc:     "It needs the right to see the values: under a key that one knows, a short secret can be guessed.",
+		Errors:  []fail.Code{fail.NotFound, fail.Forbidden},
+		Examples: []op.Example{
+			{Command: "aictl secrets diff vault:app/ vault:app/ --context local --context staging", Note: "of two control planes"},
+			{Command: "aictl secrets diff vault:app/ vault:app/ --context local --context staging -o json --jq .drift", Note: "how many drift"},
 		},
 	}}
 	SecretsSet = &op.Change[SecretSetInput, Secret]{Spec: op.Spec{

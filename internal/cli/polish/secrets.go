@@ -114,6 +114,23 @@ func (c *secretsCommand) get(cmd *cobra.Command, in any) error {
 	return c.f.Run(cmd.Context(), api.SecretsGet, q)
 }
 
+// compare asks the one context, or makes the comparison of two.
+func (c *secretsCommand) compare(ctx context.Context, q *api.SecretDiffInput) (api.SecretDiff, error) {
+	s, err := c.f.Settings()
+	if err != nil {
+		return api.SecretDiff{}, err
+	}
+	if len(s.Targets) == 2 {
+		return c.acrossContexts(ctx, q, s.Targets[0], s.Targets[1])
+	}
+	cl, _, err := c.f.One()
+	if err != nil {
+		return api.SecretDiff{}, err
+	}
+	defer cl.Close()
+	return api.SecretsDiff.Call(ctx, cl, *q)
+}
+
 // diff ends with 10 on drift, and with 11 when nothing differs but something
 // is unknown.
 func (c *secretsCommand) diff(cmd *cobra.Command, in any) error {
@@ -122,14 +139,9 @@ func (c *secretsCommand) diff(cmd *cobra.Command, in any) error {
 	if err != nil {
 		return err
 	}
-	cl, _, err := c.f.One()
-	if err != nil {
-		return err
-	}
-	defer cl.Close()
 	ctx, cancel := c.f.Deadline(cmd.Context(), time.Minute)
 	defer cancel()
-	out, err := api.SecretsDiff.Call(ctx, cl, *q)
+	out, err := c.compare(ctx, q)
 	if err != nil {
 		return err
 	}

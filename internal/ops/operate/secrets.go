@@ -28,6 +28,9 @@ func bindSecrets(r *op.Registry, d Deps) {
 	op.BindQuery(r, api.SecretsDiff, func(ctx context.Context, in api.SecretDiffInput) (api.SecretDiff, error) {
 		return secretsDiff(ctx, d, in)
 	})
+	op.BindQuery(r, api.SecretsPrints, func(ctx context.Context, in api.SecretPrintsInput) ([]api.SecretPrint, error) {
+		return secretsPrints(ctx, d, in)
+	})
 	op.BindQuery(r, api.SecretsRotations, func(ctx context.Context, in api.SecretRotationFilter) ([]api.SecretRotation, error) {
 		s, err := d.secrets(ctx)
 		if err != nil {
