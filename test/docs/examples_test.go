@@ -90,6 +90,9 @@ func TestHelpExamplesRun(t *testing.T) {
 			}
 			must(t, "aictl deploy resume mask --yes")
 		}
+		if strings.Contains(example, "--context local --context staging") {
+			must(t, "aictl login --context staging <<<'"+admin+"'")
+		}
 		if strings.Contains(example, "aictl secrets ") { // two folders that hold the same
 			must(t, "printf 'correct horse' > password.txt; echo tls > tls.pem")
 			if _, code := shell(t, "aictl secrets get app/config"); code != 0 {
