@@ -276,11 +276,13 @@ func TestCanariesOfAPlugin(t *testing.T) {
 		}
 		return nil
 	})
-	count := calls(10_000, func() bool { return false })
-	t.Logf("10,000 calls at 10 %%: %v", count)
+	// Few enough to be over before a canary can be decided (ten seconds): the
+	// runtime's own tests count ten thousand.
+	count := calls(4_000, func() bool { return false })
+	t.Logf("4,000 calls at 10 %%: %v", count)
 	t.Log(me.must(t, "deploy", "status", "mask"))
-	require.InDelta(t, 1000, count["one"], 100, "within a point of ten percent")
-	require.EqualValues(t, 10_000, count["one"]+count["two"], "and no error")
+	require.InDelta(t, 400, count["one"], 40, "within a point of ten percent")
+	require.EqualValues(t, 4_000, count["one"]+count["two"], "and no error")
 	me.must(t, "deploy", "canary", "mask", "--abort", "--yes")
 
 	me.must(t, "deploy", "apply", "-f", revisionOf(t, "1.2.0", `if (Math.random() < 0.2) throw new Error("bad"); `+says("three")), "--canary", "10", "--yes", "--reason", "it fails")
