@@ -18,6 +18,7 @@ import (
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/deploy"
 	"github.com/aictl/aictl/internal/fail"
+	"github.com/aictl/aictl/internal/nearest"
 )
 
 // The annotations of a rollout. The first two are kubectl's and the
@@ -326,7 +327,7 @@ func (c *Client) missing(ctx context.Context, r deploy.Ref) error {
 	}
 	best, name := 3, ""
 	for _, w := range all {
-		if d := distance(r.Name, w.Name); d < best {
+		if d := nearest.Distance(r.Name, w.Name); d < best {
 			best, name = d, strings.ToLower(w.Kind)+"/"+w.Name
 		}
 	}
@@ -335,27 +336,6 @@ func (c *Client) missing(ctx context.Context, r deploy.Ref) error {
 			Hint("aictl deploy status %s -n %s", name, r.Namespace)
 	}
 	return e
-}
-
-// distance is Levenshtein's.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := diagonal
-			if a[i-1] != b[j-1] {
-				cost++
-			}
-			diagonal = row[j]
-			row[j] = min(cost, row[j]+1, row[j-1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // raw is the object as JSON, without managed fields and without the literal

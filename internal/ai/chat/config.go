@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aictl/aictl/internal/ai/chat/nearest"
 	"github.com/aictl/aictl/internal/fail"
+	"github.com/aictl/aictl/internal/nearest"
 	"github.com/aictl/aictl/internal/op"
 )
 

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aictl/aictl/internal/ai/chat/nearest"
 	"github.com/aictl/aictl/internal/fail"
+	"github.com/aictl/aictl/internal/nearest"
 )
 
 // DefaultAlias answers requests that name no model.

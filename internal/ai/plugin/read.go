@@ -9,7 +9,7 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/aictl/aictl/internal/ai/chat/nearest"
+	"github.com/aictl/aictl/internal/nearest"
 )
 
 // Parse reads a manifest strictly; file is its name in errors. The first

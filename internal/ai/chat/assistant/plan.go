@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aictl/aictl/internal/ai/chat/nearest"
+	"github.com/aictl/aictl/internal/nearest"
 )
 
 // Intent is the kind of a question.
