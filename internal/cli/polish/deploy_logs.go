@@ -2,7 +2,6 @@ package polish
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,28 +62,11 @@ func (c *deployCommand) allLines(ctx context.Context, q *api.DeployLogsInput, co
 	if err != nil {
 		return err
 	}
-	s, err := c.f.Settings()
+	l := &logsCommand{c.f}
+	answers, err := l.answers(ctx, func(ctx context.Context, cl op.Caller) (api.LogAnswer, error) { return linesOf(ctx, cl, *q) })
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.f.Deadline(ctx, logsTimeout)
-	defer cancel()
-	answers := make([]found, len(s.Targets))
-	var wg sync.WaitGroup
-	for i, t := range s.Targets {
-		wg.Go(func() {
-			answers[i].context = t.Name
-			cl, err := c.f.Client(t)
-			if err != nil {
-				answers[i].err = err
-				return
-			}
-			defer cl.Close()
-			answers[i].LogAnswer, answers[i].err = linesOf(ctx, cl, *q)
-		})
-	}
-	wg.Wait()
-	l := &logsCommand{c.f}
 	entries, partial := l.merge(answers)
 	if partial != nil && fail.CodeOf(partial) != fail.Partial {
 		return partial

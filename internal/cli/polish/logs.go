@@ -109,14 +109,11 @@ type found struct {
 	err error
 }
 
-func (c *logsCommand) search(ctx context.Context, q *api.LogSearchInput, columns []string) error {
-	p, err := c.f.Printer()
-	if err != nil {
-		return err
-	}
+// answers asks every context at once, each within the time of a search.
+func (c *logsCommand) answers(ctx context.Context, ask func(context.Context, op.Caller) (api.LogAnswer, error)) ([]found, error) {
 	s, err := c.f.Settings()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ctx, cancel := c.f.Deadline(ctx, logsTimeout)
 	defer cancel()
@@ -131,10 +128,24 @@ func (c *logsCommand) search(ctx context.Context, q *api.LogSearchInput, columns
 				return
 			}
 			defer cl.Close()
-			answers[i].LogAnswer, answers[i].err = api.LogsSearch.Call(ctx, cl, *q)
+			answers[i].LogAnswer, answers[i].err = ask(ctx, cl)
 		})
 	}
 	wg.Wait()
+	return answers, nil
+}
+
+func (c *logsCommand) search(ctx context.Context, q *api.LogSearchInput, columns []string) error {
+	p, err := c.f.Printer()
+	if err != nil {
+		return err
+	}
+	answers, err := c.answers(ctx, func(ctx context.Context, cl op.Caller) (api.LogAnswer, error) {
+		return api.LogsSearch.Call(ctx, cl, *q)
+	})
+	if err != nil {
+		return err
+	}
 	entries, partial := c.merge(answers)
 	if partial != nil && fail.CodeOf(partial) != fail.Partial {
 		return partial
