@@ -122,30 +122,30 @@ func TestTailSurvives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		s := logstest.New(entry("1", begin))
-		var asked []time.Duration
+		var asked []time.Duration // after the outage: answered, told to wait, answered
 		s.Fault = func(context.Context, string) error {
 			since := time.Since(begin)
-			switch {
-			case since > 2*time.Second && since < 30*time.Second:
+			if since > 2*time.Second && since < 30*time.Second {
 				return fail.New(fail.Unavailable, "connection refused")
-			case since > 40*time.Second && since < 41500*time.Millisecond:
-				asked = append(asked, since)
-				return fail.Wrap(fail.Limited, limited{errors.New("429")}, "asking")
 			}
-			if len(asked) == 1 {
-				asked = append(asked, since)
+			if since < 30*time.Second || len(asked) == 3 {
+				return nil
+			}
+			// The times between are diced, so the faults count questions.
+			if asked = append(asked, since); len(asked) == 2 {
+				return fail.Wrap(fail.Limited, limited{errors.New("429")}, "asking")
 			}
 			return nil
 		}
 		time.AfterFunc(20*time.Second, func() { s.Add(entry("2", time.Now())) })
-		got, _ := events(t, time.Minute, s, logs.Query{}, logs.TailOptions{})
+		got, _ := events(t, 2*time.Minute, s, logs.Query{}, logs.TailOptions{})
 		require.Equal(t, []string{"1", "2"}, ids(got))
 		notices := ofType(got, "notice")
 		require.Len(t, notices, 4)
 		require.Equal(t, "reconnecting", notices[0].Notice.Code)
 		require.Contains(t, notices[0].Notice.Message, "connection refused")
 		require.Equal(t, "reconnected", notices[1].Notice.Code)
-		require.GreaterOrEqual(t, asked[1]-asked[0], 7*time.Second, "Retry-After is honoured")
+		require.GreaterOrEqual(t, asked[2]-asked[1], 7*time.Second, "Retry-After is honoured")
 	})
 }
 
