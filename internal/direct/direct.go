@@ -22,6 +22,7 @@ import (
 	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/internal/ops/observe"
 	"github.com/aictl/aictl/internal/ops/operate"
+	"github.com/aictl/aictl/internal/ops/respond"
 )
 
 // Open gives the transport of a context with these backends. What it opens
@@ -37,6 +38,10 @@ func Open(b *config.Backends) http.RoundTripper {
 	d.Secrets = secretStores(set, d)
 	d.MayReveal = func(context.Context) error { return nil } // what the person may see is what the credentials may
 	operate.Bind(r, d)
+	respond.Bind(r, respond.Deps{
+		Logs: set.Logs(), Metrics: set.Metrics(), Alerts: set.Alerts(), Clusters: d.Clusters, Changes: changeSources(set),
+		Secrets: d.Secrets, Namespace: d.Namespace, Now: time.Now,
+	})
 	me := op.Identity{Subject: name(), Remote: "local"}
 	return op.InProcess{Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if !r.Knows(req) {

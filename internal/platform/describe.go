@@ -6,6 +6,7 @@ import (
 	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/internal/ops"
 	"github.com/aictl/aictl/internal/ops/operate"
+	"github.com/aictl/aictl/internal/ops/respond"
 )
 
 // Describe gives the OpenAPI document of this build without a running
@@ -14,6 +15,7 @@ func Describe() ([]byte, error) {
 	r := op.NewRegistry(op.Policy{})
 	ops.Bind(r, ops.Deps{})
 	operate.Bind(r, operate.Deps{})
+	respond.Bind(r, respond.Deps{})
 	doc, err := r.OpenAPI("aictl", "v1", frontDoors())
 	if err != nil {
 		return nil, err

@@ -40,6 +40,7 @@ import (
 	"github.com/aictl/aictl/internal/ops"
 	"github.com/aictl/aictl/internal/ops/observe"
 	"github.com/aictl/aictl/internal/ops/operate"
+	"github.com/aictl/aictl/internal/ops/respond"
 	"github.com/aictl/aictl/internal/secrets"
 	"github.com/aictl/aictl/internal/serverconfig"
 	"github.com/aictl/aictl/internal/sessioncache"
@@ -263,6 +264,10 @@ func (p *Platform) bind() {
 		Clusters: p.clusters, Apply: p.deployManifest, Paths: kubepath.Compile, Permissions: p.permissions(),
 		Secrets: p.secrets, MayReveal: mayReveal, Namespace: "default", ReadOnly: func() bool { return p.config.Load().ReadOnly },
 		Metrics: p.backends.Metrics(), Alerts: p.backends.Alerts(), Now: p.o.Now,
+	})
+	respond.Bind(p.registry, respond.Deps{
+		Logs: p.backends.Logs(), Metrics: p.backends.Metrics(), Alerts: p.backends.Alerts(), Clusters: p.clusters,
+		Changes: p.changes, Secrets: p.secrets, Namespace: "default", Now: p.o.Now,
 	})
 	ops.Bind(p.registry, ops.Deps{
 		Observe: observe.Deps{
