@@ -17,6 +17,7 @@ import (
 	"github.com/aictl/aictl/internal/cli/factory"
 	"github.com/aictl/aictl/internal/config"
 	"github.com/aictl/aictl/internal/fail"
+	"github.com/aictl/aictl/internal/nearest"
 	"github.com/aictl/aictl/internal/output"
 	"github.com/aictl/aictl/internal/term"
 )
@@ -146,32 +147,11 @@ func nearestFlag(cmd *cobra.Command, err error) string {
 	}
 	best, distance := "", 3
 	consider := func(fl *pflag.Flag) {
-		if d := editDistance(unknown.GetSpecifiedName(), fl.Name); d < distance {
+		if d := nearest.Distance(unknown.GetSpecifiedName(), fl.Name); d < distance {
 			best, distance = fl.Name, d
 		}
 	}
 	cmd.Flags().VisitAll(consider)
 	cmd.InheritedFlags().VisitAll(consider)
 	return best
-}
-
-// editDistance is Levenshtein's, on bytes: flag names are ASCII.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"github.com/aictl/aictl/internal/fail"
+	"github.com/aictl/aictl/internal/nearest"
 )
 
 // maxFile bounds a configuration file in bytes.
@@ -170,7 +171,7 @@ func located(path string, keys []string, err error) error {
 	if errors.As(err, &unknown) && unknown.Token != nil {
 		key := unknown.Token.Value
 		e = fail.New(fail.Usage, "%s: unknown key %q", where, key)
-		if near := nearest(key, keys); near != "" {
+		if near := closest(key, keys); near != "" {
 			return e.Hint("did you mean %s?", near)
 		}
 	}
@@ -231,34 +232,13 @@ func readFile(path string) ([]byte, os.FileMode, error) {
 	return data, info.Mode().Perm(), nil
 }
 
-// nearest is the key within an edit distance of two of word, or "".
-func nearest(word string, keys []string) string {
+// closest is the key within an edit distance of two of word, or "".
+func closest(word string, keys []string) string {
 	best, at := "", min(3, len(word))
 	for _, k := range keys {
-		if d := distance(word, k); d < at {
+		if d := nearest.Distance(word, k); d < at {
 			best, at = k, d
 		}
 	}
 	return best
-}
-
-// distance is the Levenshtein distance in bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diag := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diag
-			if a[i] != b[j] {
-				cost++
-			}
-			diag = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

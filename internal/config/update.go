@@ -177,7 +177,7 @@ func (c *Context) set(key, value string) error {
 
 func (c *Context) unknownKey(key, value string) error {
 	e := fail.New(fail.Usage, "a context has no key %q", key)
-	if near := nearest(key, Keys()); near != "" {
+	if near := closest(key, Keys()); near != "" {
 		return e.Hint("aictl context set %s %s=%s", c.Name, near, value)
 	}
 	return e.Hint("aictl context set --help")
@@ -253,7 +253,7 @@ func (f *File) find(name string) (Context, error) {
 		names[i] = c.Name
 	}
 	e := fail.New(fail.NotFound, "no context named %q", name)
-	if near := nearest(name, names); near != "" {
+	if near := closest(name, names); near != "" {
 		return Context{}, e.Hint("did you mean %s? See: aictl context list", near)
 	}
 	return Context{}, e.Hint("aictl context list")

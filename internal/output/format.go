@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/aictl/aictl/internal/fail"
+	"github.com/aictl/aictl/internal/nearest"
 )
 
 // Kind is the name of a format.
@@ -80,7 +81,7 @@ func Parse(s string) (Format, error) {
 		return f, nil
 	}
 	e := fail.New(fail.Usage, "unknown output format %q: one of %s", s, strings.Join(Kinds(), ", "))
-	if near := nearest(kind, Kinds()); near != "" {
+	if near := closest(kind, Kinds()); near != "" {
 		return Format{}, e.Hint("-o %s", near)
 	}
 	return Format{}, e.Hint("aictl help formatting")
@@ -106,9 +107,9 @@ func (f Format) Human() bool {
 	return f.Kind == "" || f.Kind == Table || f.Kind == Wide || f.Kind == Graph
 }
 
-// nearest is the candidate within an edit distance of two and half the word, or one that the
+// closest is the candidate within an edit distance of two and half the word, or one that the
 // word begins; "" without one.
-func nearest(word string, candidates []string) string {
+func closest(word string, candidates []string) string {
 	type scored struct {
 		s string
 		d int
@@ -116,7 +117,7 @@ func nearest(word string, candidates []string) string {
 	var list []scored
 	word = strings.ToLower(word)
 	for _, c := range candidates {
-		d := distance(word, strings.TrimSuffix(c, "="))
+		d := nearest.Distance(word, strings.TrimSuffix(c, "="))
 		if len(word) >= 2 && strings.HasPrefix(c, word) {
 			d = 0
 		}
@@ -129,25 +130,4 @@ func nearest(word string, candidates []string) string {
 	}
 	sort.SliceStable(list, func(i, j int) bool { return list[i].d < list[j].d })
 	return list[0].s
-}
-
-// distance is the Levenshtein distance in bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diag := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diag
-			if a[i] != b[j] {
-				cost++
-			}
-			diag = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -147,7 +147,7 @@ func (l *Loaded) fromEnv(env []string) []Issue {
 		f, ok := fields[name]
 		if !ok {
 			msg := "no such setting"
-			if near := nearest(name, names); near != "" {
+			if near := closest(name, names); near != "" {
 				msg += fmt.Sprintf(": did you mean %s?", near)
 			}
 			issues = append(issues, Issue{Where: "env " + name, Message: msg})

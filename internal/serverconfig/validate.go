@@ -39,7 +39,7 @@ func (k *checks) oneOf(key, value string, allowed ...string) {
 		return
 	}
 	msg := fmt.Sprintf("%q is not one of %s", value, strings.Join(allowed, ", "))
-	if near := nearest(value, allowed); near != "" {
+	if near := closest(value, allowed); near != "" {
 		msg = fmt.Sprintf("%q is unknown: did you mean %q?", value, near)
 	}
 	k.that(false, key, "%s", msg)
@@ -200,7 +200,7 @@ func (c *Chat) check(k *checks) {
 			key := fmt.Sprintf("chat.aliases.%s[%d]", alias, i)
 			if !slices.Contains(names, t.Upstream) {
 				msg := fmt.Sprintf("there is no upstream %q", t.Upstream)
-				if near := nearest(t.Upstream, names); near != "" {
+				if near := closest(t.Upstream, names); near != "" {
 					msg += fmt.Sprintf(": did you mean %q?", near)
 				}
 				k.that(false, key+".upstream", "%s", msg)

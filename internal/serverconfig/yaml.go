@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"sort"
 	"strings"
 
@@ -12,6 +11,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/aictl/aictl/internal/nearest"
 )
 
 // maxFile bounds a configuration file, in bytes; maxDepth its brackets.
@@ -141,7 +142,7 @@ func (r *reader) readStruct(n ast.Node, v reflect.Value, key string) {
 		i, known := names[p.key]
 		if !known {
 			msg := "no such key"
-			if near := nearest(p.key, keysOf(names)); near != "" {
+			if near := closest(p.key, keysOf(names)); near != "" {
 				msg += fmt.Sprintf(": did you mean %q?", near)
 			} else {
 				msg += ": there are " + strings.Join(keysOf(names), ", ")
@@ -264,37 +265,14 @@ func keysOf(m map[string]int) []string {
 	return out
 }
 
-// nearest is the candidate within an edit distance of a third of its length
+// closest is the candidate within an edit distance of a third of its length
 // (at least two), or "".
-func nearest(word string, candidates []string) string {
+func closest(word string, candidates []string) string {
 	best, bestDistance := "", 1<<30
 	for _, c := range candidates {
-		if d := distance(word, c); d < bestDistance && d <= max(2, len(c)/3) {
+		if d := nearest.Distance(word, c); d < bestDistance && d <= max(2, len(c)/3) {
 			best, bestDistance = c, d
 		}
 	}
 	return best
-}
-
-// distance is the Levenshtein distance in bytes.
-func distance(a, b string) int {
-	if len(a) > 256 {
-		return 1 << 20
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal, row[j+1] = row[j+1], slices.Min([]int{cost, row[j+1] + 1, row[j] + 1})
-		}
-	}
-	return row[len(b)]
 }
