@@ -199,10 +199,10 @@ func (c *chaosTail) take(e api.LogEvent, err error) {
 
 // chaos writes.
 type chaos struct {
-	t        *testing.T
-	url      string
-	total    int
-	done     atomic.Int64
+	t     *testing.T
+	url   string
+	total int
+	done  atomic.Int64
 	// By document, in Unix nanoseconds: its own time, and its acknowledgement.
 	own, acked []int64
 	outages    [][2]time.Time // of the node: killed, and up again
