@@ -211,23 +211,23 @@ func (t *tail) letGo(asked, now time.Time, more bool) {
 		// The past need not wait: twice the hold leaves one for the skew of the
 		// writers' clocks against ours.
 		old = asked.Add(-2 * t.o.Hold)
-	} else if t.crowded(2) {
+	} else if t.crowded(3, 4) {
 		old = t.held.dueByTime(t.o.Hold)
 	}
 	t.release(due, old, false)
-	if !t.crowded(1) {
+	if !t.crowded(1, 1) {
 		return
 	}
 	t.gap(now, api.LogGap{From: t.held.least().Time, To: t.held.newest, Reason: fmt.Sprintf(
 		"more entries within the hold of %s than fit into memory: their order is not kept, none is lost", t.o.Hold)})
-	for t.crowded(1) && !t.stopped {
+	for t.crowded(1, 1) && !t.stopped {
 		t.give()
 	}
 }
 
-// crowded says that the hold is over one nth of its bounds.
-func (t *tail) crowded(n int) bool {
-	return t.held.len() > t.o.MaxHeld/n || t.held.len() > 0 && t.held.bytes > t.o.MaxHeldBytes/n
+// crowded says that the hold is over n/d of its bounds.
+func (t *tail) crowded(n, d int) bool {
+	return t.held.len() > t.o.MaxHeld/d*n || t.held.len() > 0 && t.held.bytes > t.o.MaxHeldBytes/d*n
 }
 
 // release gives away the entries up to due in the order, those before old, or

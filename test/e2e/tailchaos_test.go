@@ -42,6 +42,8 @@ const (
 	chaosSkew    = 30 * time.Second
 	chaosHold    = 40 * time.Second
 	chaosBulk    = 250
+	// What the order of chaosHold at chaosRate needs, and a restart's backlog.
+	chaosHeld = 192 << 20
 )
 
 func chaosDocs(t testing.TB) int {
@@ -89,7 +91,7 @@ func tailChaos(t *testing.T, node *testbed.SearchNode) {
 	var running sync.WaitGroup
 	running.Go(func() {
 		q := logs.Query{From: begun.Add(-time.Hour)}
-		for e, err := range logs.Tail(ctx, store, q, logs.TailOptions{Hold: chaosHold}) {
+		for e, err := range logs.Tail(ctx, store, q, logs.TailOptions{Hold: chaosHold, MaxHeldBytes: chaosHeld}) {
 			tail.take(e, err)
 		}
 	})
@@ -135,7 +137,7 @@ func tailChaos(t *testing.T, node *testbed.SearchNode) {
 	}
 	require.Equal(t, len(truth), read)
 	t.Logf("reading up: %.0f documents/s", float64(read)/time.Since(catching).Seconds())
-	limit := uint64(256<<20 + 300*n) // the test's own books grow with n
+	limit := uint64(chaosHeld + 256<<20 + 300*n) // the test's own books grow with n
 	require.Less(t, tail.heap, limit, "heap")
 	t.Logf("%s: %d documents written in %s (%.0f/s) and followed in %s; %d late, %d notices, %d answers of 429, %d node restarts, heap at most %d MiB",
 		node.Kind, n, wrote.Round(time.Second), float64(n)/wrote.Seconds(), tail.last.Sub(begun).Round(time.Second),
