@@ -72,6 +72,7 @@ func order(root *cobra.Command) {
 		{"start", "Start here:", []string{"up", "down", "status", "doctor"}},
 		{"ai", "AI services:", []string{"chat", "predict", "services", "invoke", "providers", "sessions"}},
 		{"observe", "Observe:", []string{"logs", "metrics", "alerts"}},
+		{"respond", "Respond:", []string{"why", "changes", "timeline", "incident", "handoff", "runbook", "gate", "wait", "record"}},
 		{"operate", "Operate:", []string{"deploy", "secrets", "rbac"}},
 		{"admin", "Administration:", []string{"accounts", "tokens", "audit", "whoami", "login", "logout"}},
 		{"tool", "The tool itself:", []string{"context", "config", "completion", "plugin", "commands", "schema", "version", "help"}},

@@ -184,7 +184,12 @@ func (p *Platform) openGateway() (err error) {
 
 // Apply brings a configuration into force. An error means that the old one
 // still is.
-func (p *Platform) Apply(_, fresh *serverconfig.Config) error {
+func (p *Platform) Apply(old, fresh *serverconfig.Config) error {
+	if old != nil {
+		if err := p.recordReload(old, fresh); err != nil {
+			return err
+		}
+	}
 	c := chatConfig(fresh.Chat)
 	if err := p.models.apply(c, fresh.Chat.FirstToken); err != nil {
 		return err

@@ -59,6 +59,12 @@ func (v *Live) Reload() error {
 // keepFixed puts the old values of the keys that a reload cannot change into
 // fresh. It lists what changes and what would.
 func keepFixed(old, fresh *Loaded) (applied, restart []string) {
+	return compare(&old.Config, &fresh.Config, func(o, f reflect.Value) { f.Set(o) })
+}
+
+// compare lists the keys that differ: those that a reload may change, and the
+// others, for which it calls fixed.
+func compare(old, fresh *Config, fixed func(o, f reflect.Value)) (reloadable, others []string) {
 	var walk func(o, f reflect.Value, key string, reload bool)
 	walk = func(o, f reflect.Value, key string, reload bool) {
 		if o.Kind() == reflect.Struct {
@@ -71,12 +77,19 @@ func keepFixed(old, fresh *Loaded) (applied, restart []string) {
 		switch {
 		case reflect.DeepEqual(o.Interface(), f.Interface()):
 		case reload:
-			applied = append(applied, key)
+			reloadable = append(reloadable, key)
 		default:
-			restart = append(restart, key)
-			f.Set(o)
+			others = append(others, key)
+			fixed(o, f)
 		}
 	}
-	walk(reflect.ValueOf(&old.Config).Elem(), reflect.ValueOf(&fresh.Config).Elem(), "", false)
-	return applied, restart
+	walk(reflect.ValueOf(old).Elem(), reflect.ValueOf(fresh).Elem(), "", false)
+	return reloadable, others
+}
+
+// Changed lists the keys whose values differ, in the order of the
+// configuration.
+func Changed(old, fresh *Config) []string {
+	applied, restart := compare(old, fresh, func(_, _ reflect.Value) {})
+	return append(applied, restart...)
 }

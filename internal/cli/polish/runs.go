@@ -36,6 +36,7 @@ func Runs(f *factory.Factory) map[string]Run {
 	maps.Copy(runs, deployRuns(f))
 	maps.Copy(runs, secretsRuns(f))
 	maps.Copy(runs, rbacRuns(f))
+	maps.Copy(runs, changesRuns(f))
 	return runs
 }
 
@@ -54,6 +55,7 @@ var Flags = map[string]func(*factory.Factory, *cobra.Command){
 	api.AlertsAck.ID:     alertsAckFlags,
 	api.AlertsSilence.ID: alertsSilenceFlags,
 	api.AlertsHistory.ID: windowFlags,
+	api.ChangesList.ID:   changesFlags,
 	api.LogsSearch.ID:    logsFlags,
 	api.LogsHistogram.ID: windowFlags,
 	api.LogsFields.ID:    windowFlags,
