@@ -66,6 +66,8 @@ type Call struct {
 	Input []byte
 	// Stream asks for the answer in parts.
 	Stream bool
+	// Caller is the service that makes the call; empty for people and clients.
+	Caller string
 	// Header has the few headers that matter to a service (traceparent,
 	// session affinity). It may be nil.
 	Header http.Header

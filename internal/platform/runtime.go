@@ -26,7 +26,7 @@ const closeRuntime = 30 * time.Second
 func (p *Platform) openRuntime(ctx context.Context) error {
 	o := runtime.Options{
 		Gateway: p.gateway, Dir: filepath.Join(p.o.DataDir, "services"), Store: store.Services{Store: p.store},
-		Secrets: p.secretOf, Lines: newLines(p.o.Logger, p.o.Now).add, Metrics: p.o.Registry, Logger: p.o.Logger, Now: p.o.Now,
+		Secrets: p.secretOf, As: asService, Lines: newLines(p.o.Logger, p.o.Now).add, Metrics: p.o.Registry, Logger: p.o.Logger, Now: p.o.Now,
 	}
 	if c := p.o.Config.Backends.Kubernetes; c.Configured() {
 		o.Applier = &applier{p: p}
@@ -43,6 +43,12 @@ func (p *Platform) openRuntime(ctx context.Context) error {
 		return r.Close(ctx)
 	})
 	return nil
+}
+
+// asService is the identity of a service that calls another: it may invoke, and
+// nothing else.
+func asService(ctx context.Context, service string) context.Context {
+	return op.WithIdentity(ctx, op.Identity{Subject: "service:" + service, Grants: []op.Grant{{Role: "invoker", Namespace: "*"}}, Remote: "local"})
 }
 
 // secretOf gives a service the value that its manifest refers to.

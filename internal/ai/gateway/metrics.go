@@ -8,6 +8,7 @@ import (
 
 type metrics struct {
 	requests  *prometheus.CounterVec
+	calls     *prometheus.CounterVec
 	duration  *prometheus.HistogramVec
 	first     *prometheus.HistogramVec
 	tokens    *prometheus.CounterVec
@@ -42,6 +43,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	}
 	m := &metrics{
 		requests:  counter("requests_total", "Calls by service, revision, operation and code of the outcome.", by),
+		calls:     counter("calls_total", "Calls of one service to another, by code of the outcome.", []string{"caller", "service", "code"}),
 		duration:  histogram("request_duration_seconds", "Time from admission to the end of the answer.", by[:3]),
 		first:     histogram("first_byte_seconds", "Time from admission to the first byte of the answer (the first token of a stream).", by[:3]),
 		tokens:    counter("tokens_total", "Tokens by service and direction (input, output).", []string{"service", "direction"}),
@@ -52,7 +54,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		queued:    gauge("queue_depth", "Calls that wait for a slot.", []string{"service", "operation"}),
 	}
 	if reg != nil {
-		for _, c := range []prometheus.Collector{m.requests, m.duration, m.first, m.tokens, m.retries, m.ejections, m.breaker, m.inFlight, m.queued} {
+		for _, c := range []prometheus.Collector{m.requests, m.calls, m.duration, m.first, m.tokens, m.retries, m.ejections, m.breaker, m.inFlight, m.queued} {
 			if err := reg.Register(c); err != nil {
 				return nil, err
 			}

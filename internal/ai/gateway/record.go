@@ -37,6 +37,9 @@ func (c *call) record(err error) {
 	}
 	s := c.g.m.of(seriesKey{service, revision, operation, string(code)})
 	s.requests.Inc()
+	if c.in.Caller != "" {
+		c.g.m.calls.WithLabelValues(c.in.Caller, service, string(code)).Inc()
+	}
 	s.duration.Observe(took.Seconds())
 	if !c.firstByte.IsZero() {
 		s.first.Observe(c.firstByte.Sub(c.start).Seconds())

@@ -82,8 +82,22 @@ func check(m *Manifest) *problem {
 	c.that(m.Limits.Files == 0 || m.Limits.Files >= 16 && m.Limits.Files <= 1<<20, "limits.files", "%d is not between 16 and %d", m.Limits.Files, 1<<20)
 	c.scale(m)
 	c.env(m)
+	c.calls(m)
 	c.that(m.Metrics == "" || probePath.MatchString(m.Metrics), "metrics", "%q is no path", clip(m.Metrics))
 	return c.problem
+}
+
+// maxCalls bounds the services that one may call.
+const maxCalls = 64
+
+func (c *checker) calls(m *Manifest) {
+	c.that(len(m.Calls) == 0 || m.Runtime == Process, "calls", "is for runtime process only, and this is %s", m.Runtime)
+	c.that(len(m.Calls) <= maxCalls, "calls", "more than %d services", maxCalls)
+	for i, name := range m.Calls {
+		key := fmt.Sprintf("calls[%d]", i)
+		c.that(label.MatchString(name), key, "%q is no service's name", clip(name))
+		c.that(name != m.Name, key, "a service that calls itself never ends")
+	}
 }
 
 func (c *checker) kind(m *Manifest) {

@@ -50,6 +50,7 @@ type Manifest struct {
 	Probes     Probes      `json:"probes,omitzero" jsonschema:"how it is asked whether it works"`
 	Limits     Resources   `json:"limits,omitzero" jsonschema:"what one replica may use"`
 	Scale      Scale       `json:"scale,omitzero" jsonschema:"how many replicas there are"`
+	Calls      []string    `json:"calls,omitempty" jsonschema:"process: the services that it may call, through the gateway at AICTL_GATEWAY_SOCKET"`
 	Env        []Env       `json:"env,omitempty" jsonschema:"variables of the environment"`
 	Drain      Duration    `json:"drain,omitzero" jsonschema:"how long calls in flight may take after SIGTERM (default 10s)"`
 	Metrics    string      `json:"metrics,omitempty" jsonschema:"kubernetes: path of the Prometheus metrics, where the service has some; it becomes the annotations that scrapers look for"`

@@ -12,9 +12,10 @@ type metrics struct {
 	scaled       *prometheus.CounterVec
 	queued       *prometheus.GaugeVec
 	rollouts     *prometheus.CounterVec
+	resources    *resources
 }
 
-func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+func newMetrics(reg prometheus.Registerer, r *Runtime) (*metrics, error) {
 	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "aictl", Subsystem: "runtime", Name: name, Help: help}, labels)
 	}
@@ -33,6 +34,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		queued:   gauge("queue_depth", "Calls that wait for a replica.", "service", "revision"),
 		rollouts: counter("rollouts_total", "Rollouts by outcome (complete, promoted, rolled_back).", "service", "outcome"),
 	}
+	m.resources = newResources(r)
 	if reg != nil {
 		for _, c := range m.all() {
 			if err := reg.Register(c); err != nil {
@@ -45,7 +47,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 }
 
 func (m *metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.replicas, m.restarts, m.starts, m.startSeconds, m.scaled, m.queued, m.rollouts}
+	return []prometheus.Collector{m.replicas, m.restarts, m.starts, m.startSeconds, m.scaled, m.queued, m.rollouts, m.resources}
 }
 
 func (m *metrics) unregister(reg prometheus.Registerer) {

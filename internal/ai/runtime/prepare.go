@@ -65,6 +65,10 @@ func (r *replica) prepare() (c command, up *upstream, err error) {
 	set("AICTL_SERVICE", r.s.name)
 	set("AICTL_REVISION", r.rev.name)
 	set("AICTL_REPLICA", r.name)
+	if len(m.Calls) > 0 {
+		set("AICTL_GATEWAY_SOCKET", rt.outgoing.path)
+		set("AICTL_GATEWAY_TOKEN", rt.outgoing.token(r.s.name))
+	}
 	// The supervisor hands out the slots; a replica's own bound is for the
 	// moment between its answer and the release of a slot.
 	set("AICTL_CONCURRENCY", strconv.Itoa(2*m.Scale.Concurrency+16))

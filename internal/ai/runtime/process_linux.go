@@ -110,3 +110,35 @@ func resident(pid int) int64 {
 	}
 	return pages * pageSize
 }
+
+// usage is what a process group uses by its leader: resident memory in bytes
+// and processor time in seconds, that of children which have ended included.
+func usage(leader int) (memory int64, cpu float64, ok bool) {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(leader) + "/stat")
+	if err != nil {
+		return 0, 0, false
+	}
+	// The name stands in parentheses and may hold anything; after it come the
+	// numbered fields of proc(5), of which the first is the third.
+	end := strings.LastIndexByte(string(stat), ')')
+	if end < 0 {
+		return 0, 0, false
+	}
+	f := strings.Fields(string(stat[end+1:]))
+	const utime, stime, cutime, cstime = 11, 12, 13, 14
+	if len(f) <= cstime {
+		return 0, 0, false
+	}
+	ticks := int64(0)
+	for _, i := range []int{utime, stime, cutime, cstime} {
+		n, err := strconv.ParseInt(f[i], 10, 64)
+		if err != nil {
+			return 0, 0, false
+		}
+		ticks += n
+	}
+	return residents(leader), float64(ticks) / clockTicks, true
+}
+
+// clockTicks is USER_HZ, which Linux has fixed at 100 for programs.
+const clockTicks = 100

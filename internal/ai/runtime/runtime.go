@@ -60,6 +60,9 @@ type Options struct {
 	// Render is what the objects of a service on Kubernetes need beside its
 	// manifest: who may call it, the pods' ServiceAccount.
 	Render plugin.RenderOptions
+	// As makes the identity of calls that a service makes to another; nil is
+	// the context's own.
+	As func(ctx context.Context, service string) context.Context
 	// Metrics is where the collectors are registered; nil registers nowhere.
 	Metrics prometheus.Registerer
 	// Logger gets what the runtime does by itself; nil is silent.
@@ -126,6 +129,8 @@ type Runtime struct {
 	sockets string // directory of the sockets: short, for their paths are bounded
 	own     bool   // sockets is a temporary directory
 
+	outgoing *outgoing
+
 	mu       sync.Mutex       // guards what follows
 	turns    map[string]*turn // by service: one change at a time
 	services map[string]*service
@@ -165,11 +170,10 @@ func New(ctx context.Context, o Options) (*Runtime, error) {
 		return nil, fail.Wrap(fail.Failed, err, "making the runtime's directory").Hint("choose another with --data-dir")
 	}
 	o.Dir = dir
-	m, err := newMetrics(o.Metrics)
-	if err != nil {
+	r := &Runtime{o: o, now: o.Now, turns: map[string]*turn{}, services: map[string]*service{}}
+	if r.metrics, err = newMetrics(o.Metrics, r); err != nil {
 		return nil, fail.Wrap(fail.Conflict, err, "registering the runtime's metrics")
 	}
-	r := &Runtime{o: o, now: o.Now, metrics: m, turns: map[string]*turn{}, services: map[string]*service{}}
 	n, err := orphans(dir)
 	if err != nil {
 		return nil, err
@@ -178,6 +182,9 @@ func New(ctx context.Context, o Options) (*Runtime, error) {
 		o.Logger.Warn("ended processes that an earlier control plane had left", "count", n)
 	}
 	if err := r.makeSockets(); err != nil {
+		return nil, err
+	}
+	if r.outgoing, err = r.serveOutgoing(); err != nil {
 		return nil, err
 	}
 	records, err := o.Store.LoadServices(ctx)
@@ -238,6 +245,7 @@ func (r *Runtime) Close(ctx context.Context) error {
 			<-s.ended
 		}
 	}
+	err = errors.Join(err, r.outgoing.close(ctx))
 	if r.own {
 		err = errors.Join(err, os.RemoveAll(r.sockets))
 	}
