@@ -37,6 +37,7 @@ func Runs(f *factory.Factory) map[string]Run {
 	maps.Copy(runs, secretsRuns(f))
 	maps.Copy(runs, rbacRuns(f))
 	maps.Copy(runs, changesRuns(f))
+	maps.Copy(runs, whyRuns(f))
 	return runs
 }
 
@@ -56,6 +57,7 @@ var Flags = map[string]func(*factory.Factory, *cobra.Command){
 	api.AlertsSilence.ID: alertsSilenceFlags,
 	api.AlertsHistory.ID: windowFlags,
 	api.ChangesList.ID:   changesFlags,
+	api.WhyAsk.ID:        whyFlags,
 	api.LogsSearch.ID:    logsFlags,
 	api.LogsHistogram.ID: windowFlags,
 	api.LogsFields.ID:    windowFlags,
