@@ -55,8 +55,9 @@ func NewRoot(f *factory.Factory) *cobra.Command {
 	root.AddCommand(
 		newUp(f), newDown(f), newStatus(f), newDoctor(f),
 		newContext(f), newConfig(f), newLogin(f), newLogout(f),
-		newCompletion(f), newVersion(f), newSchema(f, root), newCommands(f, root), newPlugin(f),
+		newCompletion(f), newVersion(f), newSchema(f, root), newCommands(f, root), newPlugin(f), newRecord(f),
 	)
+	shareFrom(root, f)
 	addTopics(root)
 	root.SetHelpCommand(newHelp(root))
 	order(root)
@@ -98,6 +99,7 @@ func globalFlags(root *cobra.Command, f *factory.Factory) {
 	p.StringVar(&g.Server, "server", "", "URL of the control plane, in place of the context's")
 	p.StringVarP(&g.Namespace, "namespace", "n", "", "namespace")
 	p.StringVarP(&g.Output, "output", "o", "", "table|wide|json|yaml|jsonl|name|csv|raw|jsonpath=…|go-template=…")
+	p.Var(f.FromFlag(), "from", "answer from this bundle (FILE.aictl) in place of a platform; see aictl record")
 	p.StringVar(&g.JQ, "jq", "", "filter the JSON result with a jq expression")
 	p.StringVar(&g.Timeout, "timeout", "", "give up after this long (30s, 5m)")
 	p.BoolVar(&g.ReadOnly, "read-only", false, "refuse every change before it leaves this process")
@@ -136,6 +138,9 @@ func globalFlags(root *cobra.Command, f *factory.Factory) {
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		g.Set = map[string]bool{}
 		cmd.Flags().Visit(func(fl *pflag.Flag) { g.Set[fl.Name] = true })
+		if err := refuseLive(f, cmd); err != nil {
+			return err
+		}
 		if f.Offline(cmd.Annotations) {
 			return nil
 		}
@@ -147,6 +152,7 @@ func globalFlags(root *cobra.Command, f *factory.Factory) {
 		if s.NoColor {
 			f.IO.DisableColor()
 		}
+		f.Notice()
 		_, err = f.Printer() // a wrong -o or --jq is known before any work
 		return err
 	}

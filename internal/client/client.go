@@ -43,6 +43,16 @@ type Options struct {
 	Trace func(format string, args ...any)
 	// UserAgent names the program and its version.
 	UserAgent string
+	// Tape, when set, stands before everything else: it records what is
+	// answered, or answers itself, and then nothing is sent.
+	Tape Tape
+}
+
+// Tape sees every request of an operation, through the network or in this
+// process, before it is completed. next sends it on; a tape that answers by
+// itself does not call it.
+type Tape interface {
+	Send(ctx context.Context, s *op.Spec, req *http.Request, next func(context.Context, *op.Spec, *http.Request) (*http.Response, error)) (*http.Response, error)
 }
 
 // Client implements op.Caller. It is safe for concurrent use.
@@ -116,6 +126,13 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // Send implements op.Caller. Errors have codes: Unavailable when the server
 // cannot be reached, Timeout and Canceled from ctx, Refused by read-only.
 func (c *Client) Send(ctx context.Context, s *op.Spec, req *http.Request) (*http.Response, error) {
+	if c.opts.Tape != nil {
+		return c.opts.Tape.Send(ctx, s, req, c.send)
+	}
+	return c.send(ctx, s, req)
+}
+
+func (c *Client) send(ctx context.Context, s *op.Spec, req *http.Request) (*http.Response, error) {
 	if c.base == nil || c.opts.Direct && s.Server {
 		return nil, fail.New(fail.Unavailable, "%s needs a control plane, and this context has none", s.ID).
 			Hint("aictl up")

@@ -163,8 +163,8 @@ type cachedValues struct {
 // shown to another.
 func (f *Factory) cacheFile(key string) string {
 	s, err := f.Settings()
-	if err != nil || len(s.Targets) != 1 {
-		return ""
+	if err != nil || len(s.Targets) != 1 || s.CacheDir == "" || f.player != nil {
+		return "" // a bundle's words are none of the live platform's
 	}
 	sum := sha256.Sum256([]byte(s.Targets[0].Server + "\x00" + s.Targets[0].Token + "\x00" + key))
 	return filepath.Join(s.CacheDir, "complete", hex.EncodeToString(sum[:12])+".json")

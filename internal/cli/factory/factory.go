@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aictl/aictl/internal/api"
+	"github.com/aictl/aictl/internal/bundle"
 	"github.com/aictl/aictl/internal/client"
 	"github.com/aictl/aictl/internal/config"
 	"github.com/aictl/aictl/internal/fail"
@@ -50,6 +51,8 @@ type Flags struct {
 	Kubeconfig string
 	As         string
 	AsGroups   []string
+	// From is the bundle that answers in place of a platform (from.go).
+	From string
 	// Set has the names of the flags that were on the command line.
 	Set map[string]bool
 }
@@ -76,10 +79,15 @@ type Factory struct {
 	// same handler as the server's, in this process.
 	Direct func(b *config.Backends) http.RoundTripper
 
+	// Recorder keeps what the command is answered; nil where nothing is
+	// recorded.
+	Recorder *bundle.Recorder
+
 	// Graph says that the command in hand can draw: it takes -o graph.
 	Graph bool
 
 	settings *Settings
+	player   *bundle.Player
 }
 
 // New makes the factory of this process.
@@ -104,8 +112,17 @@ func (f *Factory) Client(t Target) (*client.Client, error) {
 		Server: t.Server, Token: t.Token, ReadOnly: t.ReadOnly, Operations: api.All(),
 		Transport: f.Transport, UserAgent: "aictl/" + f.Version.Version,
 	}
-	if t.Server == "" && t.Backends != nil && f.Direct != nil {
+	switch {
+	case f.player != nil:
+		opts.Server, opts.Token, opts.Transport, opts.Tape = "", "", offlineTransport{}, f.player.Tape(t.Name)
+	case t.Server == "" && t.Backends != nil && f.Direct != nil:
 		opts.Transport, opts.Direct = f.Direct(guarded(t)), true
+	}
+	if f.Recorder != nil {
+		f.Recorder.Knows(t.Token)
+		opts.Tape = f.Recorder.Tape(bundle.Context{
+			Name: t.Name, Namespace: t.Namespace, Protection: t.Protection, Server: t.Server != "", Backends: t.Backends != nil,
+		})
 	}
 	if s, err := f.Settings(); err == nil && s.Verbose {
 		opts.Trace = func(format string, args ...any) { f.Say(format, args...) }

@@ -86,6 +86,9 @@ func (f *Factory) Settings() (*Settings, error) {
 	if f.settings != nil {
 		return f.settings, nil
 	}
+	if path := f.bundlePath(); path != "" {
+		return f.replayed(path)
+	}
 	c, err := f.Config()
 	if err != nil {
 		return nil, err
