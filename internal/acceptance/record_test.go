@@ -131,6 +131,9 @@ func examples(t *testing.T) []string {
 		}
 		for _, e := range s.Examples {
 			line := e.Command
+			if !strings.HasPrefix(line, "aictl ") {
+				continue
+			}
 			endless := strings.Contains(line, " -f") || strings.Contains(line, "watch") || strings.Contains(line, "deploy wait") || strings.Contains(line, "--follow")
 			if strings.ContainsAny(line, "|><@$") && !strings.Contains(line, "--jq") && !strings.Contains(line, "'") || strings.Contains(line, "--stdin") || strings.Contains(line, "--reveal") ||
 				endless || strings.Contains(line, "--context") || strings.Contains(line, " > ") {
@@ -281,8 +284,8 @@ func TestSweepHoldsNoSecret(t *testing.T) {
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "login with")
 	// Completion answers from it.
-	out, _, _ = alone.run("", "__complete", "--from", filepath.Join(b.dir, "sweep.aictl"), "services", "describe", "")
-	require.Contains(t, out, "chat")
+	out, errs, _ = alone.run("", "__complete", "--from", filepath.Join(b.dir, "sweep.aictl"), "services", "describe", "")
+	require.Contains(t, out, "chat", errs)
 }
 
 func contents(t *testing.T, file string) []byte {

@@ -301,6 +301,7 @@ func completeField(f *factory.Factory, field op.Field) completion {
 		if field.Enum != nil {
 			return field.Enum, cobra.ShellCompDirectiveNoFileComp
 		}
+		given(f, cmd)
 		return f.Complete(completionContext(cmd), field.Complete, args, prefix), cobra.ShellCompDirectiveNoFileComp
 	}
 }

@@ -136,8 +136,10 @@ func globalFlags(root *cobra.Command, f *factory.Factory) {
 		_ = root.RegisterFlagCompletionFunc(name, c) // fails on a duplicate only
 	}
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
-		g.Set = map[string]bool{}
-		cmd.Flags().Visit(func(fl *pflag.Flag) { g.Set[fl.Name] = true })
+		if cmd.Name() == cobra.ShellCompRequestCmd || cmd.Name() == cobra.ShellCompNoDescRequestCmd {
+			return nil // the flags of the command in hand are read later (given)
+		}
+		given(f, cmd)
 		if err := refuseLive(f, cmd); err != nil {
 			return err
 		}
@@ -156,6 +158,12 @@ func globalFlags(root *cobra.Command, f *factory.Factory) {
 		_, err = f.Printer() // a wrong -o or --jq is known before any work
 		return err
 	}
+}
+
+// given notes which flags are on the command line.
+func given(f *factory.Factory, cmd *cobra.Command) {
+	f.Flags.Set = map[string]bool{}
+	cmd.Flags().Visit(func(fl *pflag.Flag) { f.Flags.Set[fl.Name] = true })
 }
 
 // flagError explains a wrong flag and names the nearest one.
