@@ -117,6 +117,11 @@ var rules = []rule{
 		why: "the vault is the control plane's: no client holds its key",
 	},
 	{
+		from: ours("internal/bundle"), deny: append(ours("*"), "net"),
+		except: ours("internal/api", "internal/fail", "internal/op", "internal/redact", "internal/logs", "internal/logs/where"),
+		why:    "a bundle stands in for a platform and can reach none: it knows the operations, the masks and the language of logs",
+	},
+	{
 		from: ours("internal/ai*"), deny: ours("internal/store*", "internal/authn", "internal/authz", "internal/audit", "internal/cli*"),
 		why: "a service knows neither where state lives nor who calls it",
 	},
