@@ -19,6 +19,10 @@ type suspect struct {
 	odds float64
 	// out says that it cannot be the cause, and why.
 	out string
+	// prompt is how soon after it the trouble began, 0 to 2; named says that
+	// what the logs began to say names what was changed.
+	prompt float64
+	named  bool
 }
 
 func (s *suspect) add(odds float64, f api.Fact) {
@@ -124,8 +128,16 @@ func (a *analysis) judgeChange(c api.Change, s scene) *suspect {
 	}
 	prompt := 2 * math.Exp(-max(0, float64(lag-slack))/float64(a.patience()))
 	x.odds += prompt
-	if prompt < 0.3 {
+	x.prompt = prompt
+	switch {
+	case prompt >= 0.3:
+	case c.Kind == api.ChangeRollout:
+		x.against(1.5, "all was well for %s after it", round(lag))
+	default:
 		x.against(0.7, "it was %s before the trouble began", round(lag))
+	}
+	if c.Kind == api.ChangeRollout && c.Previous == "" {
+		x.against(1, "there was nothing before it to change from")
 	}
 	switch {
 	case moved:
@@ -327,9 +339,10 @@ func (a *analysis) readNews(x *suspect, c api.Change, service string, slack time
 		}
 		if word := mentioned(n, names); word != "" {
 			x.add(1.5, a.patternFact(n))
+			x.named = true
 			continue
 		}
-		if n.fresh && !told {
+		if n.fresh && !told && x.prompt >= 0.3 {
 			told = true
 			x.add(1, a.patternFact(n))
 		}

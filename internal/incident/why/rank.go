@@ -95,19 +95,18 @@ func (a *analysis) judge() {
 // a service that was changed are the change's, and so is the state of a
 // dependency that was.
 func explained(list []*suspect) {
-	best := map[string]float64{}
+	best := map[string]*suspect{}
 	for _, x := range list {
-		if x.Kind == api.CauseChange && x.out == "" {
-			if old, ok := best[x.Service]; !ok || x.odds > old {
-				best[x.Service] = x.odds
-			}
+		if x.Kind == api.CauseChange && x.out == "" && (best[x.Service] == nil || x.odds > best[x.Service].odds) {
+			best[x.Service] = x
 		}
 	}
 	for _, x := range list {
-		behind, ok := best[x.Service]
-		if !ok || behind < nothing {
-			continue
+		by := best[x.Service]
+		if by == nil || by.odds < nothing || strings.HasPrefix(x.Object, "upstream/") && !by.named {
+			continue // what is outside does not answer whatever was changed here, unless the change named it
 		}
+		behind := by.odds
 		switch x.Kind {
 		case api.CauseDependency, api.CauseErrors, api.CauseResource:
 			if x.odds > behind-1 {

@@ -150,9 +150,9 @@ func (a *analysis) outsideSuspects(s scene) []*suspect {
 			}
 			x := a.suspect(api.CauseDependency, service, object, title, -0.2)
 			x.Onset = n.First.UTC()
-			odds := 1.5
+			odds := 2.3
 			if !n.fresh {
-				odds = 0.5
+				odds = 0.8
 			}
 			x.add(odds+s.place[service], a.patternFact(n))
 			if f, off := s.affected[service]; off && f.curve.signal == sErrors || f.curve != nil && f.curve.signal == sLatency {

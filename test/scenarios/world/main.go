@@ -9,6 +9,7 @@
 //	WORLD_CALLS     services that each call calls, separated by commas
 //	WORLD_CAPACITY  calls at a time beyond which calls wait
 //	WORLD_LEAK      bytes that each call keeps, as 64Ki
+//	WORLD_LIMIT     bytes that may be kept; beyond them calls fail
 //	WORLD_BURN      processor time of a call, as 2ms
 //	WORLD_CONFIG    a JSON file with the same keys in lower case (latency,
 //	                errors, error, ...), read again when it changes
@@ -45,6 +46,7 @@ type behaviour struct {
 	Error    string  `json:"error"`
 	Calls    string  `json:"calls"`
 	Leak     string  `json:"leak"`
+	Limit    string  `json:"limit"`
 	Burn     string  `json:"burn"`
 	Upstream string  `json:"upstream"`
 }
@@ -88,7 +90,7 @@ func run() error {
 		log: slog.New(slog.NewJSONHandler(os.Stdout, nil)),
 		base: behaviour{
 			Latency: os.Getenv("WORLD_LATENCY"), Jitter: number("WORLD_JITTER", 0.3), Errors: number("WORLD_ERRORS", 0), Error: os.Getenv("WORLD_ERROR"),
-			Calls: os.Getenv("WORLD_CALLS"), Leak: os.Getenv("WORLD_LEAK"), Burn: os.Getenv("WORLD_BURN"), Upstream: os.Getenv("WORLD_UPSTREAM"),
+			Calls: os.Getenv("WORLD_CALLS"), Leak: os.Getenv("WORLD_LEAK"), Limit: os.Getenv("WORLD_LIMIT"), Burn: os.Getenv("WORLD_BURN"), Upstream: os.Getenv("WORLD_UPSTREAM"),
 		},
 		config: os.Getenv("WORLD_CONFIG"), secret: os.Getenv("WORLD_SECRET"), verify: os.Getenv("WORLD_VERIFY"),
 		slots: make(chan struct{}, int(number("WORLD_CAPACITY", 64))),
@@ -177,8 +179,14 @@ func (s *service) work(ctx context.Context, b behaviour) error {
 			page[i] = 1
 		}
 		s.mu.Lock()
-		s.kept = append(s.kept, page)
+		full := len(s.kept)*n > bytesOf(b.Limit) && b.Limit != ""
+		if !full {
+			s.kept = append(s.kept, page)
+		}
 		s.mu.Unlock()
+		if full {
+			return errors.New("out of memory: cannot keep the order")
+		}
 	}
 	if d, err := time.ParseDuration(b.Latency); err == nil {
 		time.Sleep(time.Duration(float64(d) * (1 + b.Jitter*(2*rand.Float64()-1))))
