@@ -3,10 +3,11 @@ package acceptance
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -47,11 +48,15 @@ const recordedLogs = `{"level":"info","service":"chat","message":"request served
 {"level":"error","service":"mask","message":"timeout after 31 s"}
 `
 
-func newBench(t *testing.T, lines string) *bench {
+func newBench(t *testing.T, lines, url string) *bench {
 	t.Helper()
 	b := &bench{dir: t.TempDir()}
 	c := serverconfig.Default()
 	c.Listen, c.DataDir, c.Limits.RPS = "127.0.0.1:0", filepath.Join(b.dir, "platform"), 0
+	if url != "" {
+		c.Backends.Prometheus.URL = url
+		c.Backends.Alertmanagers = append(c.Backends.Alertmanagers, serverconfig.Alertmanager{URL: url})
+	}
 	require.NoError(t, os.MkdirAll(c.DataDir, 0o700))
 	p, err := platform.Open(t.Context(), platform.Options{
 		Config: &c, DataDir: c.DataDir, Version: platform.Version{Version: version}, Logger: logging.Discard(),
@@ -99,25 +104,83 @@ func (b *bench) alone() *bench {
 	return out
 }
 
-// noDialing makes every connection of this process's default transports fail
-// the test.
-func noDialing(t *testing.T) {
+// backends stands in for a Prometheus and an Alertmanager: one alert fires, and
+// every expression has two series.
+func backends(t *testing.T) string {
 	t.Helper()
-	transport, ok := http.DefaultTransport.(*http.Transport)
-	require.True(t, ok)
-	before := transport.DialContext
-	transport.DialContext = func(_ context.Context, network, addr string) (net.Conn, error) {
-		t.Errorf("a connection to %s %s", network, addr)
-		return nil, errors.New("nothing leaves this process")
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now().Add(-20 * time.Minute).UTC().Format(time.RFC3339)
+		unix := time.Now().Unix()
+		answers := map[string]string{
+			"/api/v1/query": fmt.Sprintf(`{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"a"},"value":[%d,"1"]},{"metric":{"__name__":"up","job":"b"},"value":[%d,"NaN"]}]}}`, unix, unix),
+			"/api/v1/query_range": fmt.Sprintf(`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"job":"a"},"values":[[%d,"1"],[%d,"3"],[%d,"2"]]}]}}`,
+				unix-120, unix-60, unix),
+			"/api/v1/rules":                 `{"status":"success","data":{"groups":[{"name":"g","file":"r.yaml","interval":15,"rules":[{"state":"firing","name":"ServiceErrorsHigh","query":"up == 0","duration":60,"labels":{"severity":"warning"},"annotations":{},"alerts":[],"health":"ok","evaluationTime":0.001,"lastEvaluation":"` + began + `","type":"alerting"}]}]}}`,
+			"/api/v1/labels":                `{"status":"success","data":["__name__","job"]}`,
+			"/api/v1/label/__name__/values": `{"status":"success","data":["up"]}`,
+			"/api/v1/label/job/values":      `{"status":"success","data":["a","b"]}`,
+			"/api/v1/series":                `{"status":"success","data":[{"__name__":"up","job":"a"}]}`,
+			"/api/v1/metadata":              `{"status":"success","data":{"up":[{"type":"gauge","help":"is it up","unit":""}]}}`,
+			"/api/v1/status/buildinfo":      `{"status":"success","data":{"version":"3.0.0"}}`,
+			"/api/v2/alerts":                `[{"fingerprint":"0011223344556677","labels":{"alertname":"ServiceErrorsHigh","severity":"warning","service":"chat"},"annotations":{"summary":"errors"},"startsAt":"` + began + `","updatedAt":"` + began + `","endsAt":"2100-01-01T00:00:00Z","generatorURL":"http://p/graph?g0.expr=up+%3D%3D+0","status":{"state":"active","silencedBy":[],"inhibitedBy":[]},"receivers":[{"name":"x"}]}]`,
+			"/api/v2/silences":              `[]`,
+			"/api/v2/status":                `{"cluster":{"status":"ready","name":"a","peers":[]},"config":{"original":""},"uptime":"` + began + `","versionInfo":{"branch":"","buildDate":"","buildUser":"","goVersion":"","revision":"","version":"0.28.0"}}`,
+		}
+		w.Header().Set("Content-Type", "application/json")
+		body, ok := answers[r.URL.Path]
+		if !ok {
+			w.WriteHeader(http.StatusNotFound)
+			body = `{"status":"error","errorType":"not_found","error":"not here"}`
+		}
+		_, _ = io.WriteString(w, body)
+	}))
+	t.Cleanup(srv.Close)
+	return srv.URL
+}
+
+// direct makes the context the person's own backends, without a control plane.
+func (b *bench) direct(t *testing.T, url string) *bench {
+	t.Helper()
+	out := b.alone()
+	out.dir = t.TempDir()
+	for _, k := range []string{"HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"} {
+		out.env[k] = out.dir
 	}
-	t.Cleanup(func() { transport.DialContext = before })
+	out.env["AICTL_CONFIG"] = filepath.Join(out.dir, "config.yaml")
+	require.NoError(t, os.WriteFile(out.env["AICTL_CONFIG"], []byte("current_context: own\ncontexts:\n- name: own\n  backends:\n    prometheus: {url: \""+url+"\"}\n    alertmanagers: [{url: \""+url+"\"}]\n"), 0o600))
+	return out
+}
+
+// trapped gives a home whose every setting leads to a trap: a server that fails
+// the test when anything connects to it.
+func (b *bench) trapped(t *testing.T) *bench {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			t.Errorf("a connection from %s: on a bundle nothing leaves the process", conn.RemoteAddr())
+			_ = conn.Close()
+		}
+	}()
+	t.Cleanup(func() { _ = l.Close(); <-done })
+	out := b.alone()
+	url := "http://" + l.Addr().String()
+	out.env["AICTL_SERVER"], out.env["AICTL_TOKEN"] = url, "aictl_trap"
+	out.env["HTTP_PROXY"], out.env["HTTPS_PROXY"] = url, url
+	return out
 }
 
 // notice and saved are the lines that replay and recording add to stderr.
 var (
 	notice = regexp.MustCompile(`(?m)^From the bundle .*\n`)
 	saved  = regexp.MustCompile(`(?m)^Recorded \d+ answers? .*\n`)
-	// request is of one request: its id is in no second answer.
 )
 
 // examples are the documented command lines of the read operations.
@@ -178,15 +241,26 @@ func split(t *testing.T, line string) []string {
 // TestRecordedIsLive runs every documented read command while it is recorded,
 // and again from the bundle: nothing that a person or a script sees differs.
 func TestRecordedIsLive(t *testing.T) {
-	b := newBench(t, recordedLogs)
+	url := backends(t)
+	b := newBench(t, recordedLogs, url)
 	_, errs, code := b.run("", "chat", "--session", "night", "hello")
 	require.Zero(t, code, errs)
 	_, errs, code = b.run("correct horse", "secrets", "set", "app/db-password", "--yes")
 	require.Zero(t, code, errs)
-	noDialing := func() {} // the recording needs the network; see TestNothingLeaves
-	noDialing()
+	for _, mode := range []struct {
+		name          string
+		b             *bench
+		ran, answered int
+	}{{"server", b, 80, 40}, {"direct", b.direct(t, url), 30, 20}} {
+		t.Run(mode.name, func(t *testing.T) { recordedIsLive(t, mode.b, mode.ran, mode.answered) })
+	}
+}
+
+func recordedIsLive(t *testing.T, b *bench, wantRan, wantAnswered int) {
+	t.Helper()
 	ran, answered := 0, 0
-	for i, line := range examples(t) {
+	trap := b.trapped(t)
+	for i, line := range append(examples(t), "aictl deploy watch chat", "aictl deploy status chat", "aictl deploy history chat", "aictl alerts list --state all") {
 		for _, format := range []string{"", "json"} {
 			args := split(t, line)
 			if format != "" {
@@ -206,15 +280,16 @@ func TestRecordedIsLive(t *testing.T) {
 			if liveCode == 0 {
 				answered++
 			}
-			out, errs, code := b.alone().run("", append([]string{"--from", file}, args...)...)
+			out, errs, code := trap.run("", append([]string{"--from", file}, args...)...)
 			require.Equal(t, liveOut, out, "$ %s", args)
 			require.Equal(t, liveErr, notice.ReplaceAllString(errs, ""), "$ %s", args)
 			require.Equal(t, liveCode, code, "$ %s", args)
 			require.Regexp(t, notice, errs, args)
 		}
 	}
-	require.Greater(t, ran, 80)
-	require.Greater(t, answered, 30)
+	t.Logf("%d command lines, %d of them succeeded", ran, answered)
+	require.Greater(t, ran, wantRan)
+	require.Greater(t, answered, wantAnswered)
 }
 
 func mustOpen(t *testing.T, file string) *bundle.Bundle {
@@ -238,7 +313,7 @@ func TestSweepHoldsNoSecret(t *testing.T) {
 		`{"level":"error","service":"mask","message":"env","env":[{"name":"DB_PASSWORD","value":"` + canary + `"}]}`,
 		`{"level":"error","service":"mask","message":"basic cGFzc3dvcmQ9aHVudGVyMkNhbmFyeTl4UXpMbU4="}`,
 	}, "\n") + "\n"
-	b := newBench(t, planted)
+	b := newBench(t, planted, "")
 	b.env["AICTL_TOKEN"] += ""
 	_, errs, code := b.run(canary, "secrets", "set", "app/db-password", "--yes", "--reason", "password="+canary)
 	require.Zero(t, code, errs)
@@ -260,8 +335,7 @@ func TestSweepHoldsNoSecret(t *testing.T) {
 	require.Contains(t, out, canary)
 	require.NotContains(t, string(contents(t, file)), canary)
 
-	alone := b.alone()
-	noDialing(t)
+	alone := b.trapped(t)
 	for _, line := range []string{
 		"services list", "deploy list", "alerts list", "alerts rules", "logs", "logs --since 1h", "logs --since 30m --level error",
 		"logs patterns", "logs histogram", "secrets list", "audit log", "changes", "changes --since 1h", "predict models", "whoami", "services describe chat",
@@ -295,4 +369,26 @@ func contents(t *testing.T, file string) []byte {
 	names, bodies, err := bundle.Files(bytes.NewReader(raw), int64(len(raw)))
 	require.NoError(t, err)
 	return append(raw, append([]byte(strings.Join(names, "\n")), bytes.Join(bodies, []byte("\n"))...)...)
+}
+
+// TestFollowedLogsReplay: what a follower saw is seen again, and it ends.
+func TestFollowedLogsReplay(t *testing.T) {
+	b := newBench(t, recordedLogs, "")
+	file := filepath.Join(b.dir, "follow.aictl")
+	live, errs, code := b.run("", "record", "--out", file, "--", "logs", "-f", "--since", "10m", "-o", "jsonl", "--timeout", "3s")
+	require.Contains(t, live, "timeout after 31 s", errs)
+	require.NotZero(t, code)
+	out, errs, code := b.trapped(t).run("", "--from", file, "logs", "-f", "--since", "10m", "-o", "jsonl", "--timeout", "1m")
+	require.Zero(t, code, errs)
+	entries := func(text string) (found []string) {
+		for line := range strings.Lines(text) {
+			if strings.Contains(line, `"type":"entry"`) {
+				found = append(found, line)
+			}
+		}
+		return found
+	}
+	require.NotEmpty(t, entries(live))
+	require.Equal(t, entries(live), entries(out))
+	require.Contains(t, out, `"type":"result"`)
 }

@@ -19,29 +19,32 @@ import (
 // notSwept are the read operations that a sweep does not ask, and why. What is
 // neither here nor askable by what is known (asks) is named in the bundle.
 var notSwept = map[string]string{
-	"logs.tail":       "a stream of what comes; record it by itself: aictl record -- logs -f",
-	"alerts.watch":    "a stream of what comes; record it by itself: aictl record -- alerts watch",
-	"deploy.watch":    "a stream of what comes; record it by itself: aictl record -- deploy watch NAME",
-	"deploy.wait":     "it waits for what comes",
-	"deploy.verify":   "it waits for what comes",
-	"deploy.logs":     "the log store has them; record it by itself: aictl record -- deploy logs NAME",
-	"sessions.show":   "conversations are their owners'",
-	"audit.export":    "the audit log is asked by the window; the export is all of it",
-	"accounts.list":   "who may sign in is not part of an incident",
-	"tokens.list":     "who may sign in is not part of an incident",
-	"alerts.preview":  "what a silence would hit depends on the silence",
-	"secrets.get":     "a sweep asks for names and ages of secrets alone",
-	"secrets.history": "a sweep asks for names and ages of secrets alone",
-	"secrets.diff":    "a sweep asks for names and ages of secrets alone",
-	"secrets.prints":  "its question holds a key",
-	"rbac.check":      "what may be done is asked about one person and one thing",
-	"rbac.who-can":    "what may be done is asked about one person and one thing",
+	"logs.tail":         "a stream of what comes; record it by itself: aictl record -- logs -f",
+	"alerts.watch":      "a stream of what comes; record it by itself: aictl record -- alerts watch",
+	"deploy.watch":      "a stream of what comes; record it by itself: aictl record -- deploy watch NAME",
+	"deploy.wait":       "it waits for what comes",
+	"deploy.verify":     "it waits for what comes",
+	"deploy.logs":       "the log store has them; record it by itself: aictl record -- deploy logs NAME",
+	"sessions.show":     "conversations are their owners'",
+	"audit.export":      "the audit log is asked by the window; the export is all of it",
+	"accounts.list":     "who may sign in is not part of an incident",
+	"tokens.list":       "who may sign in is not part of an incident",
+	"alerts.preview":    "what a silence would hit depends on the silence",
+	"secrets.get":       "a sweep asks for names and ages of secrets alone",
+	"secrets.history":   "a sweep asks for names and ages of secrets alone",
+	"secrets.diff":      "a sweep asks for names and ages of secrets alone",
+	"secrets.prints":    "its question holds a key",
+	"incident.evidence": "the incident and its report hold it",
+	"incident.export":   "the incident and its report hold it",
+	"rbac.check":        "what may be done is asked about one person and one thing",
+	"rbac.who-can":      "what may be done is asked about one person and one thing",
 }
 
 // inventory is what a sweep asks about.
 type inventory struct {
 	since                                       string
 	services, workloads, alerts, rules, queries []string
+	incidents, runbooks                         []string
 }
 
 // asks are the command lines of operations that need to know about what; the
@@ -60,7 +63,11 @@ var asks = map[string]func(inventory) [][]string{
 	"logs.search": func(v inventory) [][]string {
 		return [][]string{nil, {"--since", v.since, "--limit", "10000"}, {"--limit", "10000"}}
 	},
-	"metrics.top": func(inventory) [][]string { return [][]string{nil} },
+	"alerts.list":     func(inventory) [][]string { return [][]string{nil, {"--state", "all"}} },
+	"incident.show":   func(v inventory) [][]string { return each(v.incidents) },
+	"incident.report": func(v inventory) [][]string { return each(v.incidents) },
+	"runbook.show":    func(v inventory) [][]string { return each(v.runbooks) },
+	"metrics.top":     func(inventory) [][]string { return [][]string{nil} },
 }
 
 func each(names []string) (out [][]string) {
@@ -208,6 +215,16 @@ func takeStock(ctx context.Context, f *factory.Factory, t factory.Target, v *inv
 		for _, rule := range all {
 			add(&v.rules, rule.Name)
 			add(&v.queries, rule.Expr)
+		}
+	}
+	if all, err := api.IncidentsList.Call(ctx, c, api.IncidentFilter{}); err == nil {
+		for _, one := range all {
+			add(&v.incidents, one.ID)
+		}
+	}
+	if all, err := api.RunbooksList.Call(ctx, c, api.RunbookFilter{}); err == nil {
+		for _, one := range all {
+			add(&v.runbooks, one.Name)
 		}
 	}
 	add(&v.queries, "up")
