@@ -29,7 +29,7 @@ func All() []op.Declaration {
 		DeployWait, DeployVerify, DeployLogs,
 		SecretsList, SecretsGet, SecretsSet, SecretsDelete, SecretsHistory, SecretsDiff, SecretsPrints, SecretsSync, SecretsRotate, SecretsRotations,
 		RBACCheck, RBACWhoCan,
-		ChangesList, WhyAsk,
+		ChangesList, WhyAsk, TimelineShow,
 		PlatformStatus, BackendsCheck,
 	}
 }

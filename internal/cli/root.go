@@ -120,8 +120,8 @@ func globalFlags(root *cobra.Command, f *factory.Factory) {
 	for name, c := range map[string]completion{
 		"output": func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 			kinds := output.Kinds()
-			if polish.Draws(cmd) {
-				kinds = append(kinds, string(output.Graph))
+			for _, k := range polish.Formats(cmd) {
+				kinds = append(kinds, string(k))
 			}
 			return kinds, cobra.ShellCompDirectiveNoFileComp
 		},
@@ -146,7 +146,7 @@ func globalFlags(root *cobra.Command, f *factory.Factory) {
 		if f.Offline(cmd.Annotations) {
 			return nil
 		}
-		f.Graph = polish.Draws(cmd)
+		f.Extra = polish.Formats(cmd)
 		s, err := f.Settings()
 		if err != nil {
 			return err

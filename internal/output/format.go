@@ -35,8 +35,13 @@ const (
 	Raw      Kind = "raw"
 	JSONPath Kind = "jsonpath"
 	Template Kind = "go-template"
-	// Graph is a plot: only commands that can draw take it (Options.Graph).
-	Graph Kind = "graph"
+	// These are for the commands that can make them (Options.Extra): a plot, a
+	// report, a picture, a test report for CI, annotations of GitHub's workflows.
+	Graph    Kind = "graph"
+	Markdown Kind = "md"
+	SVG      Kind = "svg"
+	JUnit    Kind = "junit"
+	GitHub   Kind = "github"
 )
 
 // Format is a parsed -o value. The zero value is the table.
@@ -62,7 +67,7 @@ func Parse(s string) (Format, error) {
 			break
 		}
 		return Format{Kind: Table}, nil
-	case Table, Wide, JSON, YAML, JSONL, Name, CSV, Raw, Graph:
+	case Table, Wide, JSON, YAML, JSONL, Name, CSV, Raw, Graph, Markdown, SVG, JUnit, GitHub:
 		if hasArg {
 			return Format{}, fail.New(fail.Usage, "the output format %s takes no expression", kind).Hint("-o %s", kind)
 		}
@@ -105,6 +110,15 @@ func (f Format) Machine() bool { return f.Kind == JSON || f.Kind == JSONL || f.K
 // Human says that the format is for people: table, wide or graph.
 func (f Format) Human() bool {
 	return f.Kind == "" || f.Kind == Table || f.Kind == Wide || f.Kind == Graph
+}
+
+// Special says that only some commands can make the format.
+func (f Format) Special() bool {
+	switch f.Kind { //nolint:exhaustive // the others are everybody's
+	case Graph, Markdown, SVG, JUnit, GitHub:
+		return true
+	}
+	return false
 }
 
 // closest is the candidate within an edit distance of two and half the word, or one that the

@@ -26,8 +26,8 @@ type Options struct {
 	Zone *time.Location
 	// NoHeaders leaves the heads of tables and CSV out.
 	NoHeaders bool
-	// Graph permits -o graph: the command can draw.
-	Graph bool
+	// Extra are the special formats that the command can make.
+	Extra []Kind
 }
 
 // FromIO fills the options from the streams of the run.
@@ -60,9 +60,12 @@ func New(o Options) (*Printer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.Kind == Graph && !o.Graph {
-		return nil, fail.New(fail.Usage, "-o graph is for what can be drawn: metrics range, metrics plot, predict forecast, predict anomaly").
-			Hint("-o table")
+	if f.Special() && !slices.Contains(o.Extra, f.Kind) {
+		e := fail.New(fail.Usage, "this command has no -o %s", f.Kind)
+		if f.Kind == Graph {
+			e = fail.New(fail.Usage, "-o graph is for what can be drawn: metrics range, metrics plot, predict forecast, predict anomaly")
+		}
+		return nil, e.Hint("-o table")
 	}
 	p := &Printer{format: f, out: o.Out, tty: o.TTY, noHeaders: o.NoHeaders}
 	now := time.Now

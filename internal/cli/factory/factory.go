@@ -83,8 +83,8 @@ type Factory struct {
 	// recorded.
 	Recorder *bundle.Recorder
 
-	// Graph says that the command in hand can draw: it takes -o graph.
-	Graph bool
+	// Extra are the special formats that the command in hand can make.
+	Extra []output.Kind
 
 	settings *Settings
 	player   *bundle.Player
@@ -102,7 +102,7 @@ func (f *Factory) Printer() (*output.Printer, error) {
 		return nil, err
 	}
 	opts := output.FromIO(f.IO, s.Output, f.Flags.JQ)
-	opts.Now, opts.Graph = f.Now, f.Graph
+	opts.Now, opts.Extra = f.Now, f.Extra
 	return output.New(opts)
 }
 
@@ -120,9 +120,7 @@ func (f *Factory) Client(t Target) (*client.Client, error) {
 	}
 	if f.Recorder != nil {
 		f.Recorder.Knows(t.Token)
-		opts.Tape = f.Recorder.Tape(bundle.Context{
-			Name: t.Name, Namespace: t.Namespace, Protection: t.Protection, Server: t.Server != "", Backends: t.Backends != nil,
-		})
+		opts.Tape = f.Recorder.Tape(recordedContext(t))
 	}
 	if s, err := f.Settings(); err == nil && s.Verbose {
 		opts.Trace = func(format string, args ...any) { f.Say(format, args...) }

@@ -55,19 +55,34 @@ func metricsWindowFlags(cmd *cobra.Command) {
 	cmd.Flags().String("to", "", "end at this time; now where absent")
 }
 
-// annotationDraws marks commands that take -o graph.
-const annotationDraws = "aictl.draws"
+// annotationFormats names the special formats that a command can make.
+const annotationFormats = "aictl.formats"
 
 func drawFlags(cmd *cobra.Command) {
-	if cmd.Annotations == nil {
-		cmd.Annotations = map[string]string{}
-	}
-	cmd.Annotations[annotationDraws] = "true"
+	permit(cmd, output.Graph)
 	cmd.Flags().String("size", "", "size of the plot in columns and lines, as 80x24; the terminal's where absent")
 }
 
-// Draws reports whether a command takes -o graph.
-func Draws(cmd *cobra.Command) bool { return cmd.Annotations[annotationDraws] != "" }
+// Formats are the special formats that a command can make.
+func Formats(cmd *cobra.Command) []output.Kind {
+	var out []output.Kind
+	for _, k := range strings.Fields(cmd.Annotations[annotationFormats]) {
+		out = append(out, output.Kind(k))
+	}
+	return out
+}
+
+// permit lets a command make special formats.
+func permit(cmd *cobra.Command, kinds ...output.Kind) {
+	words := strings.Fields(cmd.Annotations[annotationFormats])
+	for _, k := range kinds {
+		words = append(words, string(k))
+	}
+	if cmd.Annotations == nil {
+		cmd.Annotations = map[string]string{}
+	}
+	cmd.Annotations[annotationFormats] = strings.Join(words, " ")
+}
 
 // window reads --since, --from and --to.
 func (c *metricsCommand) window(cmd *cobra.Command) (when.Window, error) {

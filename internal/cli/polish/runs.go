@@ -38,6 +38,7 @@ func Runs(f *factory.Factory) map[string]Run {
 	maps.Copy(runs, rbacRuns(f))
 	maps.Copy(runs, changesRuns(f))
 	maps.Copy(runs, whyRuns(f))
+	maps.Copy(runs, timelineRuns(f))
 	return runs
 }
 
@@ -58,6 +59,7 @@ var Flags = map[string]func(*factory.Factory, *cobra.Command){
 	api.AlertsHistory.ID: windowFlags,
 	api.ChangesList.ID:   changesFlags,
 	api.WhyAsk.ID:        whyFlags,
+	api.TimelineShow.ID:  timelineFlags,
 	api.LogsSearch.ID:    logsFlags,
 	api.LogsHistogram.ID: windowFlags,
 	api.LogsFields.ID:    windowFlags,

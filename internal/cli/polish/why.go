@@ -2,6 +2,7 @@ package polish
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -10,6 +11,8 @@ import (
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/cli/factory"
 	"github.com/aictl/aictl/internal/fail"
+	"github.com/aictl/aictl/internal/incident/timeline"
+	"github.com/aictl/aictl/internal/incident/why"
 	"github.com/aictl/aictl/internal/output"
 	"github.com/aictl/aictl/internal/plot"
 	"github.com/aictl/aictl/internal/term"
@@ -23,7 +26,10 @@ func whyRuns(f *factory.Factory) map[string]Run {
 	return map[string]Run{api.WhyAsk.ID: c.run}
 }
 
-func whyFlags(f *factory.Factory, cmd *cobra.Command) { windowFlags(f, cmd) }
+func whyFlags(f *factory.Factory, cmd *cobra.Command) {
+	windowFlags(f, cmd)
+	permit(cmd, output.Markdown)
+}
 
 func (c *whyCommand) run(cmd *cobra.Command, in any) error {
 	q := in.(*api.WhyInput) //nolint:forcetypeassert // the declaration says so
@@ -38,6 +44,12 @@ func (c *whyCommand) run(cmd *cobra.Command, in any) error {
 
 func (c *whyCommand) show(p *output.Printer, out any) error {
 	w := out.(api.Why) //nolint:forcetypeassert // the declaration says so
+	if p.Format().Kind == output.Markdown {
+		if _, err := io.WriteString(p.Out(), why.Markdown(w, time.UTC, timeline.Cell)); err != nil {
+			return err
+		}
+		return whyOutcome(w)
+	}
 	if !p.Human() {
 		if err := p.Print(w); err != nil {
 			return err
