@@ -31,9 +31,11 @@ const (
 	// DefaultMaxSize bounds the answers of one recording, in bytes before
 	// compression.
 	DefaultMaxSize = 64 << 20
-	// MaxSize is the greatest bound that may be asked for, and the most that
-	// is read of a file, in bytes before compression.
-	MaxSize = 512 << 20
+	// MaxSize is the greatest bound that may be asked for.
+	MaxSize = 256 << 20
+	// maxTotal is the most that is read of a file, in bytes before
+	// compression: what was asked for, the manifest, and what masks add.
+	maxTotal = 2 * MaxSize
 	// maxFile bounds the file itself, maxEntry one answer, maxManifest the
 	// list, in bytes.
 	maxFile     = 512 << 20

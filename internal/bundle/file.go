@@ -123,8 +123,8 @@ func Read(r io.ReaderAt, size int64) (*Bundle, error) {
 			return nil, fail.New(fail.Failed, "it holds %q twice", clip(f.Name))
 		}
 		files[f.Name] = f
-		if total += min(f.UncompressedSize64, MaxSize+1); total > MaxSize {
-			return nil, fail.New(fail.TooLarge, "what it holds is over %d MiB", MaxSize>>20)
+		if total += min(f.UncompressedSize64, maxTotal+1); total > maxTotal {
+			return nil, fail.New(fail.TooLarge, "what it holds is over %d MiB", maxTotal>>20)
 		}
 	}
 	if files[manifestName] == nil {

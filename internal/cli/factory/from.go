@@ -233,3 +233,21 @@ func (f *Factory) Recorded(io *term.IO, r *bundle.Recorder) *Factory {
 		Transport: f.Transport, Direct: f.Direct, Recorder: r,
 	}
 }
+
+// announce tells a recording of the contexts, in their order: they are asked
+// at once, and whichever answers first must not come first in the bundle.
+func (f *Factory) announce(targets []Target) {
+	if f.Recorder == nil {
+		return
+	}
+	for _, t := range targets {
+		f.Recorder.Knows(t.Token)
+		f.Recorder.Tape(recordedContext(t))
+	}
+}
+
+func recordedContext(t Target) bundle.Context {
+	return bundle.Context{
+		Name: t.Name, Namespace: t.Namespace, Protection: t.Protection, Server: t.Server != "", Backends: t.Backends != nil,
+	}
+}

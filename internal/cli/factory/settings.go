@@ -117,6 +117,7 @@ func (f *Factory) Settings() (*Settings, error) {
 		if s.Targets, err = f.clusters(c, first, patterns); err != nil {
 			return nil, err
 		}
+		f.announce(s.Targets)
 		f.settings = s
 		return s, nil
 	}
@@ -130,6 +131,7 @@ func (f *Factory) Settings() (*Settings, error) {
 	if err := f.impersonate(s.Targets); err != nil {
 		return nil, err
 	}
+	f.announce(s.Targets)
 	f.settings = s
 	return s, nil
 }
