@@ -392,3 +392,30 @@ func TestFollowedLogsReplay(t *testing.T) {
 	require.Equal(t, entries(live), entries(out))
 	require.Contains(t, out, `"type":"result"`)
 }
+
+// TestTwoContextsReplay: answers of several contexts stay apart, and come in
+// the order that they were asked for.
+func TestTwoContextsReplay(t *testing.T) {
+	b, other := newBench(t, recordedLogs, ""), newBench(t, "", "")
+	person := b.alone()
+	for name, one := range map[string]*bench{"prod": b, "away": other} {
+		_, errs, code := person.run("", "context", "set", name, "server="+one.env["AICTL_SERVER"], "namespace=shop")
+		require.Zero(t, code, errs)
+		_, errs, code = person.run(one.env["AICTL_TOKEN"]+"\n", "login", "--context", name)
+		require.Zero(t, code, errs)
+	}
+	file := filepath.Join(b.dir, "two.aictl")
+	for _, args := range [][]string{{"services", "list"}, {"logs", "--since", "1h", "-o", "json"}, {"deploy", "list"}, {"deploy", "status", "chat"}} {
+		all := append([]string{"--context", "prod", "--context", "away"}, args...)
+		live, liveErrs, liveCode := person.run("", append([]string{"record", "--out", file, "--"}, all...)...)
+		require.Regexp(t, saved, liveErrs)
+		out, errs, code := b.trapped(t).run("", append([]string{"--from", file}, args...)...)
+		require.Equal(t, live, out, "%v %s", args, errs)
+		require.Equal(t, saved.ReplaceAllString(liveErrs, ""), notice.ReplaceAllString(errs, ""), args)
+		require.Equal(t, liveCode, code, args)
+		require.Len(t, mustOpen(t, file).Manifest.Contexts, 2)
+	}
+	_, errs, code := b.trapped(t).run("", "--from", file, "--context", "stage", "services", "list")
+	require.Equal(t, fail.NotFound.Exit(), code)
+	require.Contains(t, errs, "it holds: prod, away")
+}
