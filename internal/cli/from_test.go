@@ -84,7 +84,7 @@ func words(c *cobra.Command) (out []string) {
 // TestTheSweepNamesEveryRead: each read operation is asked or left out with a
 // reason that somebody wrote.
 func TestTheSweepNamesEveryRead(t *testing.T) {
-	v := inventory{since: "1h", services: []string{"chat"}, workloads: []string{"chat"}, alerts: []string{"High"}, rules: []string{"High"}, queries: []string{"up"}}
+	v := inventory{since: "1h", services: []string{"chat"}, workloads: []string{"chat"}, alerts: []string{"High"}, rules: []string{"High"}, queries: []string{"up"}, incidents: []string{"inc-1"}, runbooks: []string{"High"}}
 	io, _, _, _ := term.Test()
 	root := NewRoot(factory.New(io, func(string) string { return "" }))
 	has := func(path []string, flag string) bool {
