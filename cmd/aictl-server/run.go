@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/aictl/aictl/docs"
+	"github.com/aictl/aictl/internal/demo"
 	"github.com/aictl/aictl/internal/devstack"
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/logging"
@@ -37,6 +38,8 @@ type options struct {
 	issueToken  bool
 	checkConfig bool
 	version     bool
+	demo        bool
+	demoAfter   time.Duration
 }
 
 // run is the program: it returns its exit code and never exits by itself.
@@ -52,6 +55,8 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	fs.BoolVar(&o.issueToken, "issue-token", false, "make a token of the administrator and give it on --ready-fd, or on standard error")
 	fs.BoolVar(&o.checkConfig, "check-config", false, "print the configuration in force with its origins, and end")
 	fs.BoolVar(&o.version, "version", false, "print the version, and end")
+	fs.BoolVar(&o.demo, "demo", false, "run two services with steady calls, and ship a bad revision of one of them once")
+	fs.DurationVar(&o.demoAfter, "demo-after", demo.After, "with --demo: how long all is well first")
 	set := serverconfig.BindFlags(fs)
 	switch err := fs.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -87,6 +92,9 @@ func serve(ctx context.Context, o options, sources serverconfig.Sources, ready *
 	}
 	if o.checkConfig {
 		return loaded.Print(stdout)
+	}
+	if o.demo {
+		forDemo(loaded)
 	}
 	c := &loaded.Config
 	getenv := lookup(sources.Env)
@@ -165,9 +173,15 @@ func serve(ctx context.Context, o options, sources serverconfig.Sources, ready *
 	s.OnStop("stack", st.close)
 	s.OnStop("platform", func(context.Context) error { return p.Close() })
 	s.OnStop("gateway", p.Drain)
-	return server.Run(ctx, s, func(ctx context.Context) error {
-		st.start(ctx, c, s.URL())
-		return announce(ctx, o, p, s, dir, c, ready, stderr)
+	stopDemo := func(context.Context) error { return nil }
+	s.OnStop("demo", func(ctx context.Context) error { return stopDemo(ctx) })
+	return server.Run(ctx, s, func(begun context.Context) error {
+		st.start(begun, c, s.URL())
+		var err error
+		if stopDemo, err = playDemo(ctx, o, p, dir.Path, log); err != nil {
+			return err
+		}
+		return announce(begun, o, p, s, dir, c, ready, stderr)
 	})
 }
 
@@ -179,7 +193,7 @@ func announce(ctx context.Context, o options, p *platform.Platform, s *server.Se
 	if err != nil {
 		return err
 	}
-	state := rundir.State{URL: s.URL(), PID: os.Getpid(), Version: version, Started: time.Now().UTC(), Log: c.Log.File}
+	state := rundir.State{URL: s.URL(), PID: os.Getpid(), Version: version, Started: time.Now().UTC(), Log: c.Log.File, Demo: o.demo}
 	if err := dir.Publish(state); err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ const startWithin = 60 * time.Second
 
 type upOptions struct {
 	dataDir, listen, configFile string
-	foreground                  bool
+	foreground, demo            bool
 }
 
 func newUp(f *factory.Factory) *cobra.Command {
@@ -39,8 +39,10 @@ func newUp(f *factory.Factory) *cobra.Command {
 		Use: "up", Short: "Start the platform on this machine",
 		Long: "Start the platform on this machine: control plane and services in one process, with nothing\n" +
 			"else to install. Returns when it is ready, and writes the context \"local\". A second start says\n" +
-			"that it runs.",
-		Example: "  # in the background\n  aictl up\n\n  # in this terminal, on a port of the system's choice\n  aictl up --foreground --listen 127.0.0.1:0",
+			"that it runs.\n" +
+			"--demo adds two small services with steady calls. Half a minute later a bad revision of one is shipped,\n" +
+			"once: an alert fires within the next minute or so, and it is yours to find out why.",
+		Example: "  # in the background\n  aictl up\n\n  # in this terminal, on a port of the system's choice\n  aictl up --foreground --listen 127.0.0.1:0\n\n  # with calls, and an incident to solve\n  aictl up --demo",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.RefuseReadOnly("up"); err != nil {
@@ -53,6 +55,7 @@ func newUp(f *factory.Factory) *cobra.Command {
 	cmd.Flags().StringVar(&o.listen, "listen", "", "address to listen on (default 127.0.0.1:7979)")
 	cmd.Flags().StringVar(&o.configFile, "server-config", "", "configuration file of the server")
 	cmd.Flags().BoolVar(&o.foreground, "foreground", false, "stay in this terminal until Ctrl-C")
+	cmd.Flags().BoolVar(&o.demo, "demo", false, "run services with steady calls, and stage one incident")
 	_ = cmd.MarkFlagDirname("data-dir")
 	return cmd
 }
@@ -63,6 +66,9 @@ func runUp(ctx context.Context, f *factory.Factory, o *upOptions) error {
 		return err
 	}
 	if s, ok := rundir.Running(dir); ok {
+		if o.demo && !s.Demo {
+			return fail.New(fail.Conflict, "the platform runs already, without the demo: %s (pid %d)", s.URL, s.PID).Hint("aictl down, then aictl up --demo")
+		}
 		f.Say("The platform runs already: %s (pid %d).", s.URL, s.PID)
 		return showStatus(ctx, f, dir)
 	}
@@ -87,6 +93,10 @@ func runUp(ctx context.Context, f *factory.Factory, o *upOptions) error {
 	}
 	if err := f.SaveContext(localContext, ready.URL, ready.Token); err != nil {
 		f.Say("warning: the context could not be written: %v", err)
+	}
+	if o.demo {
+		f.Say("The demo runs: demo-checkout and demo-stock are called 23 times a second. In about a minute and a half\n" +
+			"an alert fires. Then:\n  aictl alerts list\n  aictl why ServiceErrorsHigh --service demo-checkout")
 	}
 	if o.foreground {
 		f.Say("Ready at %s (pid %d). Ctrl-C stops it.", ready.URL, ready.PID)
@@ -145,6 +155,9 @@ func startServer(ctx context.Context, f *factory.Factory, o *upOptions, dir stri
 	}
 	if o.configFile != "" {
 		args = append(args, "--config", o.configFile)
+	}
+	if o.demo {
+		args = append(args, "--demo")
 	}
 	if issueToken {
 		args = append(args, "--issue-token")
@@ -307,6 +320,7 @@ type serverStatus struct {
 	Services int      `json:"services"`
 	Store    string   `json:"store,omitempty"`
 	Log      string   `json:"log,omitempty"`
+	Demo     bool     `json:"demo,omitempty"`
 }
 
 func newStatus(f *factory.Factory) *cobra.Command {
@@ -336,7 +350,7 @@ func showStatus(ctx context.Context, f *factory.Factory, dir string) error {
 	}
 	st := localStatus{DataDir: dir, Server: serverStatus{Reasons: []string{}}}
 	if s, ok := rundir.Running(dir); ok {
-		st.Server.URL, st.Server.PID, st.Server.Version, st.Server.Log = s.URL, s.PID, s.Version, s.Log
+		st.Server.URL, st.Server.PID, st.Server.Version, st.Server.Log, st.Server.Demo = s.URL, s.PID, s.Version, s.Log, s.Demo
 		st.Server.Started = s.Started.UTC().Format(time.RFC3339)
 	} else if rundir.Held(dir) {
 		st.Server.Reasons = append(st.Server.Reasons, "starting")
@@ -367,6 +381,7 @@ var statusView = output.View[localStatus]{
 		{Header: "store", Value: func(s localStatus, _ output.Env) string { return s.Server.Store }},
 		{Header: "data", Value: func(s localStatus, _ output.Env) string { return s.DataDir }},
 		{Header: "log", Value: func(s localStatus, _ output.Env) string { return s.Server.Log }},
+		{Header: "demo", Value: func(s localStatus, _ output.Env) string { return demoWord(s.Server.Demo) }},
 	},
 }
 
@@ -378,6 +393,14 @@ func readyWord(s localStatus) string {
 		return "nothing runs"
 	}
 	return "no: " + strings.Join(s.Server.Reasons, "; ")
+}
+
+// demoWord says what the demo does.
+func demoWord(runs bool) string {
+	if !runs {
+		return ""
+	}
+	return "runs: demo-checkout gets steady calls and, once, a bad revision"
 }
 
 func pidWord(pid int) string {

@@ -28,6 +28,8 @@ type State struct {
 	Version string    `json:"version"`
 	Started time.Time `json:"started"`
 	Log     string    `json:"log,omitempty"`
+	// Demo says that it plays the demo.
+	Demo bool `json:"demo,omitempty"`
 }
 
 // Ready is the one line that a starting server writes to its ready pipe: its
