@@ -30,6 +30,8 @@ func All() []op.Declaration {
 		SecretsList, SecretsGet, SecretsSet, SecretsDelete, SecretsHistory, SecretsDiff, SecretsPrints, SecretsSync, SecretsRotate, SecretsRotations,
 		RBACCheck, RBACWhoCan,
 		ChangesList, WhyAsk, TimelineShow,
+		IncidentsOpen, IncidentsList, IncidentsShow, IncidentsEvidence, IncidentsRefresh, IncidentsNote, IncidentsAttach, IncidentsClose, IncidentsReport, IncidentsExport,
+		RunbooksList, RunbooksShow,
 		PlatformStatus, BackendsCheck,
 	}
 }

@@ -14,6 +14,8 @@ var groupSummaries = map[string]string{
 	"predict":   "Forecast series and find anomalies",
 	"logs":      "Search and follow logs",
 	"alerts":    "See, take over and silence alerts",
+	"incident":  "Keep what is known about an incident, and report on it",
+	"runbook":   "Read and run the runbooks of alerts",
 	"deploy":    "See, follow and change what is deployed",
 	"rbac":      "Ask who may do what on the cluster",
 	"secrets":   "Read, write, compare and rotate secrets in several stores",

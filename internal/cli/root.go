@@ -51,6 +51,7 @@ func NewRoot(f *factory.Factory) *cobra.Command {
 		}
 	}
 	group(root, "secrets").AddCommand(polish.NewSecretsRun(f))
+	group(root, "runbook").AddCommand(newRunbookRun(f))
 	addServicesLogs(root, f, runs[api.LogsSearch.ID], polish.Flags[api.LogsSearch.ID])
 	root.AddCommand(
 		newUp(f), newDown(f), newStatus(f), newDoctor(f),

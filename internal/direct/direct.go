@@ -23,6 +23,7 @@ import (
 	"github.com/aictl/aictl/internal/ops/observe"
 	"github.com/aictl/aictl/internal/ops/operate"
 	"github.com/aictl/aictl/internal/ops/respond"
+	"github.com/aictl/aictl/internal/redact"
 )
 
 // Open gives the transport of a context with these backends. What it opens
@@ -40,7 +41,7 @@ func Open(b *config.Backends) http.RoundTripper {
 	operate.Bind(r, d)
 	respond.Bind(r, respond.Deps{
 		Logs: set.Logs(), Metrics: set.Metrics(), Alerts: set.Alerts(), Clusters: d.Clusters, Changes: changeSources(set),
-		Secrets: d.Secrets, Namespace: d.Namespace, Now: time.Now,
+		Secrets: d.Secrets, Namespace: d.Namespace, Now: time.Now, Incidents: incidents, Redact: redact.New().String,
 	})
 	me := op.Identity{Subject: name(), Remote: "local"}
 	return op.InProcess{Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

@@ -22,7 +22,9 @@ func digest(kind string, parts ...string) string {
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // symptomID and alertID name the facts that the record makes of why's subject.
-func symptomID(w *api.Why) string { return digest("sym", w.Subject.Kind, w.Subject.Name, w.Symptom.Expr) }
+func symptomID(w *api.Why) string {
+	return digest("sym", w.Subject.Kind, w.Subject.Name, w.Symptom.Expr)
+}
 func alertID(w *api.Why) string {
 	return digest("ale", w.Subject.Name, w.Subject.Service, stamp(w.Subject.Started))
 }

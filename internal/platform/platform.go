@@ -273,6 +273,7 @@ func (p *Platform) bind() {
 	respond.Bind(p.registry, respond.Deps{
 		Logs: p.backends.Logs(), Metrics: p.backends.Metrics(), Alerts: p.backends.Alerts(), Clusters: p.clusters,
 		Changes: p.changes, Secrets: p.secrets, Namespace: "default", Now: p.o.Now,
+		Incidents: p.incidents, Runbooks: builtinRunbooks, Narrate: p.narrate, Redact: p.o.Redact,
 	})
 	ops.Bind(p.registry, ops.Deps{
 		Observe: observe.Deps{

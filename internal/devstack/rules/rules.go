@@ -21,6 +21,13 @@ import (
 //go:embed *.yaml
 var files embed.FS
 
+//go:embed RUNBOOKS.md
+var runbookText []byte
+
+// Runbooks is the document that the alerts' runbook_url lead to: Markdown with
+// check and act steps. The caller must not change it.
+func Runbooks() []byte { return runbookText }
+
 const runbooks = "https://github.com/aictl/aictl/blob/main/internal/devstack/rules/RUNBOOKS.md"
 
 // RunbookURL is where the runbook of an alert is.

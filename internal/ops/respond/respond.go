@@ -14,6 +14,8 @@ import (
 	"github.com/aictl/aictl/internal/alerts"
 	"github.com/aictl/aictl/internal/changes"
 	"github.com/aictl/aictl/internal/deploy"
+	"github.com/aictl/aictl/internal/incident"
+	"github.com/aictl/aictl/internal/incident/runbook"
 	"github.com/aictl/aictl/internal/logs"
 	"github.com/aictl/aictl/internal/metrics"
 	"github.com/aictl/aictl/internal/op"
@@ -32,6 +34,14 @@ type Deps struct {
 	Changes func(ctx context.Context) ([]changes.Source, error)
 	// Secrets gives the stores of secrets; only ages and names are asked.
 	Secrets func(ctx context.Context) (*secrets.Stores, error)
+	// Incidents gives what keeps incidents.
+	Incidents func(ctx context.Context) (incident.Store, error)
+	// Runbooks are the documents that this context serves, by where they are from.
+	Runbooks func(ctx context.Context) ([]runbook.Document, error)
+	// Narrate asks the configured model; nil where there is none.
+	Narrate func(ctx context.Context, prompt string) (string, error)
+	// Redact masks secrets in what is kept; nil masks nothing.
+	Redact func(string) string
 	// Namespace is that of requests which name none; empty leaves it to the
 	// engine.
 	Namespace string
