@@ -40,7 +40,7 @@ func newUp(f *factory.Factory) *cobra.Command {
 		Long: "Start the platform on this machine: control plane and services in one process, with nothing\n" +
 			"else to install. Returns when it is ready, and writes the context \"local\". A second start says\n" +
 			"that it runs.\n" +
-			"--demo adds two small services with steady calls. Half a minute later a bad revision of one is shipped,\n" +
+			"--demo adds two small services with steady calls. Some seconds later a bad revision of one is shipped,\n" +
 			"once: an alert fires within the next minute or so, and it is yours to find out why.",
 		Example: "  # in the background\n  aictl up\n\n  # in this terminal, on a port of the system's choice\n  aictl up --foreground --listen 127.0.0.1:0\n\n  # with calls, and an incident to solve\n  aictl up --demo",
 		Args:    noArgs,

@@ -38,7 +38,7 @@ func Names() []string { return []string{Checkout, Stock} }
 
 const (
 	// After is how long all is well before the bad revision is shipped.
-	After = 30 * time.Second
+	After = 20 * time.Second
 	// rate is how many calls a second are made; the times between them vary by
 	// half, which is enough for a queue and too little for bursts that would
 	// open the gateway's breaker.
