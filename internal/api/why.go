@@ -105,7 +105,7 @@ type WhySymptom struct {
 	OnsetWithin op.Duration `json:"onset_within,omitempty"`
 	Before      *op.Number  `json:"before,omitempty" jsonschema:"the median before the onset"`
 	After       *op.Number  `json:"after,omitempty" jsonschema:"the median after it"`
-	Evidence    []Fact  `json:"evidence"`
+	Evidence    []Fact      `json:"evidence"`
 }
 
 // WhyCandidate is one possible cause.
@@ -117,12 +117,12 @@ type WhyCandidate struct {
 	Title   string `json:"title" jsonschema:"one line"`
 	// Score orders; Confidence is the probability that this is the cause, as
 	// measured on the catalogue of scenarios.
-	Score      op.Number  `json:"score"`
-	Confidence op.Number  `json:"confidence"`
-	Onset      time.Time  `json:"onset,omitzero" jsonschema:"when it began"`
-	Path       []string   `json:"path,omitempty" jsonschema:"from the cause to the subject, over the calls between services"`
-	Change     *Change    `json:"change,omitempty"`
-	Evidence   []Fact `json:"evidence"`
+	Score      op.Number `json:"score"`
+	Confidence op.Number `json:"confidence"`
+	Onset      time.Time `json:"onset,omitzero" jsonschema:"when it began"`
+	Path       []string  `json:"path,omitempty" jsonschema:"from the cause to the subject, over the calls between services"`
+	Change     *Change   `json:"change,omitempty"`
+	Evidence   []Fact    `json:"evidence"`
 	// Against are facts that speak against it.
 	Against []string `json:"against,omitempty"`
 	Command string   `json:"command,omitempty" jsonschema:"the command that would act"`

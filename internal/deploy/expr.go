@@ -336,3 +336,13 @@ func jsonText(v any) string {
 	}
 	return string(body)
 }
+
+// Holds compares a value of a metric with what was written; NaN holds for
+// nothing.
+func (e Expr) Holds(v float64) bool { return compareNumbers(v, e.Op, e.number) }
+
+// With is the same comparison with another number.
+func (e Expr) With(limit float64) Expr {
+	e.number, e.Right = limit, strconv.FormatFloat(limit, 'g', 6, 64)
+	return e
+}

@@ -419,3 +419,41 @@ func Verify(ctx context.Context, e Expr, a Asker, o VerifyOptions) iter.Seq2[api
 		}
 	}
 }
+
+// WaitFor is Wait for expressions over metrics and alerts alone, which no
+// workload has a part in.
+func WaitFor(ctx context.Context, o WaitOptions) iter.Seq2[api.DeployWaitEvent, error] {
+	return func(yield func(api.DeployWaitEvent, error) bool) {
+		if err := o.check(); err != nil {
+			yield(api.DeployWaitEvent{}, err)
+			return
+		}
+		w := newVigil(o)
+		tick := time.NewTicker(w.interval)
+		defer tick.Stop()
+		for {
+			if err := w.askAll(ctx); err != nil {
+				yield(api.DeployWaitEvent{}, err)
+				return
+			}
+			for _, cl := range w.clauses() {
+				if cl.fresh {
+					cl.fresh = false
+					if !yield(api.DeployWaitEvent{Type: "expression", Time: w.now().UTC(), Expr: cl.Text, State: string(cl.state), Message: cl.found}, nil) {
+						return
+					}
+				}
+			}
+			if v, done := w.decide(); done {
+				yield(v, nil)
+				return
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				yield(api.DeployWaitEvent{}, fail.From(ctx.Err()))
+				return
+			}
+		}
+	}
+}

@@ -138,6 +138,9 @@ func Report(w io.Writer, list []Outcome) {
 				k.right++
 			}
 		}
+		if o.First() {
+			at(causes, o.Case.Truth.Kind).first++
+		}
 	}
 	p := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
 	p("%-20s %6s %6s %6s\n", "class", "cases", "first", "top 3")
@@ -148,7 +151,7 @@ func Report(w io.Writer, list []Outcome) {
 	p("\n%-20s %6s %9s %9s %9s\n", "cause", "cases", "answered", "precision", "recall")
 	for _, k := range keys(causes) {
 		c := causes[k]
-		p("%-20s %6d %9d %9s %9s\n", k, c.cases, c.answered, share(c.right, c.answered), share(c.right, c.cases))
+		p("%-20s %6d %9d %9s %9s\n", k, c.cases, c.answered, share(c.right, c.answered), share(c.first, c.cases))
 	}
 	p("\n%-20s %6s %6s\n", "confidence", "cases", "right")
 	for low := 0; low < 100; low += 20 {

@@ -39,6 +39,7 @@ func Runs(f *factory.Factory) map[string]Run {
 	maps.Copy(runs, changesRuns(f))
 	maps.Copy(runs, whyRuns(f))
 	maps.Copy(runs, timelineRuns(f))
+	maps.Copy(runs, gateRuns(f))
 	maps.Copy(runs, incidentRuns(f))
 	maps.Copy(runs, runbookRuns(f))
 	return runs

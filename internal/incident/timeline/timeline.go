@@ -213,7 +213,7 @@ func (d Deps) births(ctx context.Context, in api.TimelineInput) ([]api.TimelineR
 	if err != nil {
 		return nil, err
 	}
-	q := logs.Query{From: in.From, To: in.To, Levels: []string{"warn", "error", "fatal"}}
+	q := logs.Query{From: in.From, To: in.To, Levels: logs.Levels(logs.LevelWarn)}
 	if in.Service != "" {
 		q.Services = []string{in.Service}
 	}

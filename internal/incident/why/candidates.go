@@ -129,12 +129,15 @@ func (a *analysis) judgeChange(c api.Change, s scene) *suspect {
 	prompt := 2 * math.Exp(-max(0, float64(lag-slack))/float64(a.patience()))
 	x.odds += prompt
 	x.prompt = prompt
-	switch {
-	case prompt >= 0.3:
-	case c.Kind == api.ChangeRollout:
-		x.against(1.5, "all was well for %s after it", round(lag))
-	default:
-		x.against(0.7, "it was %s before the trouble began", round(lag))
+	// A change that does harm does it from the start, as a rule: every look at
+	// a service that is well after it speaks against it, unless what hurts later
+	// began to grow with it.
+	if well := float64(lag-slack) / float64(a.window.Step); well >= 3 {
+		if grows, ok := a.growsSince(service, c.Time, slack); ok {
+			x.add(2.5, grows)
+		} else {
+			x.against(min(2.5, 0.35*well), "all was well for %s after it", round(lag))
+		}
 	}
 	if c.Kind == api.ChangeRollout && c.Previous == "" {
 		x.against(1, "there was nothing before it to change from")
@@ -160,6 +163,26 @@ func (a *analysis) judgeChange(c api.Change, s scene) *suspect {
 		}
 	}
 	return x
+}
+
+// growsSince says that the memory of a service began to grow with a change, and
+// goes on.
+func (a *analysis) growsSince(service string, at time.Time, slack time.Duration) (api.Fact, bool) {
+	c := a.signals.of(service, sMemory)
+	if c == nil {
+		return api.Fact{}, false
+	}
+	from, to := a.place(at.Add(-slack)), a.seen()
+	if to-from < 8 || from < 4 {
+		return api.Fact{}, false
+	}
+	slope, steady := trend(c.y[from : to+1])
+	_, before := trend(c.y[:from])
+	if steady < 0.6 || before > 0.5 || slope < 0.1*finiteMedian(c.y[:from]) {
+		return api.Fact{}, false
+	}
+	s := changepoint.Shift{Onset: a.place(at), Before: finiteMedian(c.y[:from]), After: peak(c.y, to)}
+	return a.curveFact(c, s), true
 }
 
 // bearsOn is the service through which a change can have reached the subject:
@@ -388,6 +411,11 @@ func (a *analysis) otherReasons(x *suspect, c api.Change, service string, s scen
 	if a.signals == nil {
 		return
 	}
+	if f, moved := s.affected[service]; moved && f.curve.signal == sLatency {
+		if name, shift := a.taker(s, onset.Add(slack)); name != "" {
+			x.against(1.5, "%s, which runs beside it, took %s by then", name, unit(sCPU, shift.After))
+		}
+	}
 	for _, callee := range a.signals.graph.Callees(service) {
 		f, ok := s.affected[callee]
 		if ok && f.curve.signal != sReady && !f.first.After(onset.Add(slack)) && math.Abs(f.shift.Score) > 3 && a.signals.rateOf(service, callee) {
@@ -408,7 +436,7 @@ func (a *analysis) undoOf(c api.Change) string {
 	out := c.Undo
 	if c.Kind == api.ChangeRollout {
 		if v := a.verify(); v != "" {
-			out += " " + line("--verify", v)[len("aictl "):]
+			out += " " + line("--verify", v, "--for", strings.TrimSuffix(verifyFor(v).String(), "0s"))[len("aictl "):]
 		}
 	}
 	return out

@@ -108,7 +108,7 @@ var edges = []struct{ metric, caller, callee string }{
 // floors are the least deviations that mean anything, as a share of the value
 // before and in the signal's own unit.
 var floors = map[string]struct{ share, least float64 }{
-	sErrors: {0, 0.01}, sLatency: {0.1, 0.003}, sTraffic: {0.1, 0.05}, sRefused: {0, 0.01}, sQueue: {0.1, 0.5},
+	sErrors: {0, 0.01}, sLatency: {0.5, 0.005}, sTraffic: {0.1, 0.05}, sRefused: {0, 0.01}, sQueue: {0.1, 0.5},
 	sMemory: {0.03, 2 << 20}, sCPU: {0.1, 0.02}, sFiles: {0.05, 0.02}, sRestarts: {0, 0.2}, sReady: {0, 0.2},
 }
 
@@ -377,7 +377,12 @@ func (a *analysis) began(s changepoint.Shift) time.Time {
 	return a.when(s.Onset)
 }
 
-// blur is how exactly the onset of a rate can be known.
+// blur is how exactly the onset of a rate can be known: a rate is seen to rise
+// while its range fills.
 func (a *analysis) blur(s changepoint.Shift) time.Duration {
-	return time.Duration(s.Within)*a.window.Step + a.window.Step + a.interval
+	out := time.Duration(s.Within)*a.window.Step + a.window.Step + a.interval
+	if a.signals != nil {
+		out += a.signals.rng / 2
+	}
+	return out
 }

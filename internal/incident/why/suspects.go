@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aictl/aictl/internal/api"
+	"github.com/aictl/aictl/internal/ml/changepoint"
 )
 
 func (a *analysis) suspect(kind, service, object, title string, odds float64) *suspect {
@@ -100,6 +101,11 @@ func (a *analysis) dependencySuspects(s scene) []*suspect {
 		slices.Reverse(x.Path)
 		x.add(0, a.graphFact(path))
 		x.add(1.5*s.place[name], a.curveFact(f.curve, f.shift))
+		if own, ok := s.affected[subject]; ok && own.curve.signal == sLatency && f.curve.signal == sLatency {
+			if of, by := own.shift.After-own.shift.Before, f.shift.After-f.shift.Before; by < 0.3*of {
+				x.against(2, "it explains %s of the %s that %s takes longer", unit(sLatency, by), unit(sLatency, of), subject)
+			}
+		}
 		if lag := a.onset.Sub(f.first); lag < -(a.within + a.blur(f.shift)) {
 			x.out = fmt.Sprintf("it went off %s after the trouble began", round(-lag))
 			continue
@@ -221,13 +227,21 @@ func (a *analysis) resourceSuspects(s scene) []*suspect {
 	for _, service := range sortedKeys(s.place) {
 		for _, r := range []struct{ signal, what string }{{sMemory, "memory"}, {sCPU, "processor time"}, {sFiles, "file descriptors"}} {
 			c := a.signals.of(service, r.signal)
+			if c == nil {
+				continue
+			}
 			shift, ok := a.shift(c, at)
+			// A leak was on its way long before it hurt, perhaps before the
+			// window began: then there is no shift, but a trend.
+			slope, steady := trend(c.y[:min(at+1, len(c.y))])
+			if !ok && r.signal == sMemory && steady > 0.7 && slope > max(0.15*finiteMedian(c.y[:at+1]), 8<<20) {
+				first := firstFinite(c.y)
+				shift, ok = changepoint.Shift{Onset: first, Before: c.y[first], After: peak(c.y, at)}, true
+			}
 			if !ok || shift.After <= shift.Before {
 				continue
 			}
-			// A leak was on its way long before it hurt.
 			lead := a.onset.Sub(a.began(shift))
-			slope, steady := trend(c.y[:min(at+1, len(c.y))])
 			x := a.suspect(api.CauseResource, service, "service/"+service, fmt.Sprintf("%s of %s grows: %s to %s", r.what, service, unit(r.signal, shift.Before), unit(r.signal, peak(c.y, at))), -1.8)
 			x.Onset = a.began(shift)
 			x.add(s.place[service], a.curveFact(c, shift))
@@ -317,6 +331,15 @@ func trend(y []float64) (slope, steady float64) {
 	return x[len(x)-1] - x[0], float64(s) / float64(pairs)
 }
 
+func firstFinite(y []float64) int {
+	for i, v := range y {
+		if !math.IsNaN(v) {
+			return i
+		}
+	}
+	return 0
+}
+
 func peak(y []float64, at int) float64 {
 	best := math.Inf(-1)
 	for _, v := range y[:min(at+1, len(y))] {
@@ -344,7 +367,7 @@ func (a *analysis) neighbourSuspects(s scene) []*suspect {
 		}
 		c := a.signals.of(name, sCPU)
 		shift, ok := a.shift(c, at)
-		if !ok || shift.After < shift.Before+0.2 {
+		if !ok || !takes(shift) {
 			continue
 		}
 		if !a.together(subject, name) {
@@ -363,10 +386,32 @@ func (a *analysis) neighbourSuspects(s scene) []*suspect {
 		if late {
 			x.odds += 0.7
 		}
+		if shift.After > 3*shift.Before {
+			x.odds += 0.5
+		}
 		x.Command, x.Next = line("deploy", "scale", name, "--replicas", "1", "--reason", "it takes what its neighbours need"), line("deploy", "status", name)
 		out = append(out, x)
 	}
 	return out
+}
+
+// takes says that a workload takes much more processor time than before: half a
+// core or what it took before, whichever is more.
+func takes(s changepoint.Shift) bool { return s.After-s.Before >= max(0.3, 0.8*s.Before) }
+
+// taker is the unrelated workload that took most processor time by a moment.
+func (a *analysis) taker(s scene, by time.Time) (string, changepoint.Shift) {
+	name, best := "", changepoint.Shift{}
+	for _, other := range sortedKeys(a.signals.curves) {
+		if _, related := s.distance[other]; related {
+			continue
+		}
+		shift, ok := a.shift(a.signals.of(other, sCPU), a.seen())
+		if ok && takes(shift) && !a.began(shift).Add(-a.blur(shift)).After(by) && shift.After-shift.Before > best.After-best.Before && a.together(a.out.Subject.Service, other) {
+			name, best = other, shift
+		}
+	}
+	return name, best
 }
 
 // together says that two services share a machine, as far as is known: the

@@ -109,8 +109,8 @@ func (a *analysis) bySignals() {
 	for _, signal := range []string{sErrors, sLatency, sRefused, sReady, sRestarts, sQueue} {
 		c := a.signals.of(a.out.Subject.Service, signal)
 		s, ok := a.shift(c, at)
-		if !ok && a.out.Subject.Started.IsZero() { // it may have passed within the window
-			s, ok = a.worst(c)
+		if !ok && a.out.Subject.Started.IsZero() { // it may have just passed
+			s, ok = a.recent(c)
 		}
 		if ok && (!found || weight(signal)*math.Abs(s.Score) > weight(chosen.signal)*math.Abs(best.Score)) {
 			best, chosen, found = s, c, true
@@ -135,6 +135,24 @@ func weight(signal string) float64 {
 		return 1
 	}
 	return 0.7
+}
+
+// recent is the greatest shift that was still there in the last fifth of the
+// window.
+func (a *analysis) recent(c *curve) (changepoint.Shift, bool) {
+	if c == nil {
+		return changepoint.Shift{}, false
+	}
+	best, found := changepoint.Shift{}, false
+	for _, seg := range changepoint.Segments(c.y) {
+		if seg.To < len(c.y)*4/5 {
+			continue
+		}
+		if s, ok := a.shift(c, seg.To-1); ok && math.Abs(s.Score) > math.Abs(best.Score) && seg.To-s.Onset >= 3 {
+			best, found = s, true
+		}
+	}
+	return best, found
 }
 
 // worst is the greatest shift anywhere in the window, where it lasted.

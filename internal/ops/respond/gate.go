@@ -1,7 +1,127 @@
 package respond
 
-import "github.com/aictl/aictl/internal/op"
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/aictl/aictl/internal/alerts"
+	"github.com/aictl/aictl/internal/api"
+	"github.com/aictl/aictl/internal/deploy"
+	"github.com/aictl/aictl/internal/fail"
+	"github.com/aictl/aictl/internal/incident/gate"
+	"github.com/aictl/aictl/internal/op"
+)
 
 func bindGate(r *op.Registry, d Deps) {
-	_, _ = r, d
+	op.BindStream(r, api.GateRun, func(ctx context.Context, in api.GateInput) iter.Seq2[api.GateEvent, error] {
+		return gate.Run(ctx, d.gate(), in)
+	})
+	op.BindStream(r, api.WaitFor, func(ctx context.Context, in api.WaitInput) iter.Seq2[api.DeployWaitEvent, error] {
+		return d.waitFor(ctx, in)
+	})
+}
+
+func (d Deps) gate() gate.Deps {
+	out := gate.Deps{Metrics: d.Metrics, Alerts: d.Alerts, Logs: d.Logs, Now: d.Now}
+	if d.Clusters != nil {
+		out.Rolled = d.rolled
+	}
+	return out
+}
+
+// rolled is when a workload was rolled out last, on whichever engine has it.
+func (d Deps) rolled(ctx context.Context, name, namespace string) (time.Time, error) {
+	engines, err := d.Clusters(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	for _, e := range engines {
+		list, err := e.History(ctx, deploy.Ref{Name: name, Namespace: namespace})
+		switch {
+		case fail.CodeOf(err) == fail.NotFound:
+		case err != nil:
+			return time.Time{}, err
+		case len(list) > 0:
+			return list[0].Created, nil
+		}
+	}
+	return time.Time{}, fail.New(fail.NotFound, "no workload named %q is known, or it was never rolled out", name).Hint("aictl deploy list")
+}
+
+// waitFor waits for expressions that no workload has a part in.
+func (d Deps) waitFor(ctx context.Context, in api.WaitInput) iter.Seq2[api.DeployWaitEvent, error] {
+	return func(yield func(api.DeployWaitEvent, error) bool) {
+		o := deploy.WaitOptions{
+			FollowOptions: deploy.FollowOptions{Now: d.Now}, Tolerate: time.Duration(in.Grace), Stable: time.Duration(in.Stable), Interval: time.Duration(in.Interval), Asker: d.asker(),
+		}
+		for _, list := range []struct {
+			texts []string
+			into  *[]deploy.Expr
+		}{{in.Until, &o.Until}, {in.FailIf, &o.FailIf}} {
+			for _, text := range list.texts {
+				e, err := deploy.ParseExpr(text, nil)
+				if err == nil && e.Kind != deploy.ExprMetric && e.Kind != deploy.ExprAlert {
+					err = fail.New(fail.Usage, "%s is about a workload, and none is named", e.Text).Hint("aictl deploy wait NAME --until %q", e.Text)
+				}
+				if err == nil && e.Kind == deploy.ExprAlert {
+					_, err = alerts.Parse(e.Left)
+				}
+				if err != nil {
+					yield(api.DeployWaitEvent{}, err)
+					return
+				}
+				*list.into = append(*list.into, e)
+			}
+		}
+		for e, err := range deploy.WaitFor(ctx, o) {
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// asker asks metrics and alerts, where the context has them.
+func (d Deps) asker() deploy.Asker {
+	const within = 10 * time.Second
+	var a deploy.Asker
+	if d.Metrics != nil {
+		a.Metric = func(ctx context.Context, query string) ([]float64, error) {
+			ctx, cancel := context.WithTimeout(ctx, within)
+			defer cancel()
+			q, err := d.Metrics(ctx)
+			if err != nil {
+				return nil, err
+			}
+			r, err := q.Instant(ctx, query, time.Time{})
+			if err != nil {
+				return nil, err
+			}
+			var out []float64
+			for _, s := range r.Series {
+				if n := len(s.Samples); n > 0 {
+					out = append(out, float64(s.Samples[n-1].Value))
+				}
+			}
+			return out, nil
+		}
+	}
+	if d.Alerts != nil {
+		a.Alert = func(ctx context.Context, matchers string) (int, error) {
+			ctx, cancel := context.WithTimeout(ctx, within)
+			defer cancel()
+			m, err := alerts.Parse(matchers)
+			if err != nil {
+				return 0, err
+			}
+			manager, err := d.Alerts(ctx)
+			if err != nil {
+				return 0, err
+			}
+			list, _, err := manager.Alerts(ctx)
+			return len(alerts.Select(list, api.AlertFilter{State: "firing"}, m)), err
+		}
+	}
+	return a
 }
