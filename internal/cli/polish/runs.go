@@ -63,6 +63,8 @@ var Flags = map[string]func(*factory.Factory, *cobra.Command){
 	api.ChangesList.ID:     changesFlags,
 	api.WhyAsk.ID:          whyFlags,
 	api.TimelineShow.ID:    timelineFlags,
+	api.GateRun.ID:         gateFlags,
+	api.WaitFor.ID:         waitFlags,
 	api.IncidentsOpen.ID:   incidentOpenFlags,
 	api.IncidentsShow.ID:   incidentShowFlags,
 	api.IncidentsReport.ID: incidentReportFlags,
