@@ -295,11 +295,24 @@ func quiet(f *factory.Factory) *factory.Factory {
 }
 
 // stepGlobals are the global flags that a step inherits: where and as whom, not
-// how the transcript is written.
+// how the transcript is written. They are taken of the command's own set: that
+// of the inherited flags does not know which of them were given.
 func stepGlobals(cmd *cobra.Command) []string {
-	return slices.DeleteFunc(globals(cmd), func(s string) bool {
-		return slices.ContainsFunc([]string{"--output=", "--jq=", "--dry-run="}, func(p string) bool { return strings.HasPrefix(s, p) })
+	var out []string
+	global := cmd.Root().PersistentFlags()
+	cmd.Flags().Visit(func(fl *pflag.Flag) {
+		if global.Lookup(fl.Name) != fl || slices.Contains([]string{"output", "jq", "dry-run", "timeout"}, fl.Name) {
+			return
+		}
+		if list, ok := fl.Value.(pflag.SliceValue); ok {
+			for _, v := range list.GetSlice() {
+				out = append(out, "--"+fl.Name+"="+v)
+			}
+			return
+		}
+		out = append(out, "--"+fl.Name+"="+fl.Value.String())
 	})
+	return out
 }
 
 // execStep runs a command in this process, on a tree of its own. A check cannot

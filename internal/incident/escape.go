@@ -16,7 +16,7 @@ func text(s string) string {
 		}
 		b.WriteRune(r)
 	}
-	return b.String()
+	return strings.NewReplacer("://", "\\://", "www.", "www\\.").Replace(b.String()) // and no links of their own accord
 }
 
 // visible drops control characters and those that reorder or hide text.

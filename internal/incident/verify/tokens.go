@@ -52,15 +52,14 @@ func Sentences(text string) []string {
 		}
 		begin = end
 	}
-	for i, r := range text {
-		next, _ := utf8.DecodeRuneInString(text[i+utf8.RuneLen(max(r, 0)) : min(len(text), i+utf8.RuneLen(max(r, 0))+utf8.UTFMax)])
-		switch {
-		case r == utf8.RuneError:
-			continue
-		case r == '\n':
+	for i := range len(text) {
+		switch text[i] {
+		case '\n':
 			cut(i)
-		case (r == '.' || r == '!' || r == '?') && (next == utf8.RuneError || unicode.IsSpace(next)):
-			cut(i + 1)
+		case '.', '!', '?':
+			if next, _ := utf8.DecodeRuneInString(text[i+1:]); i+1 == len(text) || unicode.IsSpace(next) {
+				cut(i + 1)
+			}
 		}
 	}
 	cut(len(text))

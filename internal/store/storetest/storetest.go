@@ -24,6 +24,8 @@ import (
 	"github.com/aictl/aictl/internal/audit"
 	"github.com/aictl/aictl/internal/authn"
 	"github.com/aictl/aictl/internal/fail"
+	"github.com/aictl/aictl/internal/incident"
+	"github.com/aictl/aictl/internal/incident/incidenttest"
 	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/internal/store"
 )
@@ -73,6 +75,9 @@ func Conformance(t *testing.T, empty func(t *testing.T) string) {
 	})
 	t.Run("foreign text", func(t *testing.T) { foreign(t, Open(t, empty(t))) })
 	t.Run("services", func(t *testing.T) { services(t, Open(t, empty(t))) })
+	t.Run("incidents", func(t *testing.T) {
+		incidenttest.Conformance(t, func(t *testing.T) incident.Store { return store.Incidents{Store: Open(t, empty(t))} })
+	})
 	t.Run("audit", func(t *testing.T) { chain(t, Open(t, empty(t))) })
 	t.Run("one chain of several writers", func(t *testing.T) { replicas(t, empty(t)) })
 	t.Run("kept over a restart", func(t *testing.T) { restart(t, empty(t)) })
