@@ -29,7 +29,7 @@ func All() []op.Declaration {
 		DeployWait, DeployVerify, DeployLogs,
 		SecretsList, SecretsGet, SecretsSet, SecretsDelete, SecretsHistory, SecretsDiff, SecretsPrints, SecretsSync, SecretsRotate, SecretsRotations,
 		RBACCheck, RBACWhoCan,
-		ChangesList, WhyAsk, TimelineShow,
+		ChangesList, WhyAsk, TimelineShow, GateRun, WaitFor, HandoffShow,
 		IncidentsOpen, IncidentsList, IncidentsShow, IncidentsEvidence, IncidentsRefresh, IncidentsNote, IncidentsAttach, IncidentsClose, IncidentsReport, IncidentsExport,
 		RunbooksList, RunbooksShow,
 		PlatformStatus, BackendsCheck,

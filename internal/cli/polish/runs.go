@@ -40,6 +40,7 @@ func Runs(f *factory.Factory) map[string]Run {
 	maps.Copy(runs, whyRuns(f))
 	maps.Copy(runs, timelineRuns(f))
 	maps.Copy(runs, gateRuns(f))
+	maps.Copy(runs, handoffRuns(f))
 	maps.Copy(runs, incidentRuns(f))
 	maps.Copy(runs, runbookRuns(f))
 	return runs
@@ -64,6 +65,7 @@ var Flags = map[string]func(*factory.Factory, *cobra.Command){
 	api.WhyAsk.ID:          whyFlags,
 	api.TimelineShow.ID:    timelineFlags,
 	api.GateRun.ID:         gateFlags,
+	api.HandoffShow.ID:     handoffFlags,
 	api.WaitFor.ID:         waitFlags,
 	api.IncidentsOpen.ID:   incidentOpenFlags,
 	api.IncidentsShow.ID:   incidentShowFlags,
