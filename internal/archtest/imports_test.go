@@ -101,6 +101,14 @@ var rules = []rule{
 		why: "an embedded engine knows nothing of who mounts it",
 	},
 	{
+		from: ours("internal/incident"), deny: append(ours("*"), "net/http", "os"), except: ours("internal/api", "internal/op", "internal/fail", "internal/argv", "internal/alerts", "internal/metrics", "internal/incident/verify"),
+		why: "the record of an incident knows no store and no backend: a report is made of what was gathered",
+	},
+	{
+		from: ours("internal/incident/runbook", "internal/incident/verify"), deny: append(ours("*"), "net/http", "os", "os/exec"), except: ours("internal/api", "internal/op", "internal/fail", "internal/argv"),
+		why: "a runbook is read and planned; who runs its steps is the face, and nothing here can start a process",
+	},
+	{
 		from: ours("internal/secrets"), deny: append(ours("*"), "net/http"), except: ours("internal/fail"),
 		why: "the domain of secrets knows no store: its adapters are below it, and the command line links it",
 	},

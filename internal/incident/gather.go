@@ -38,6 +38,7 @@ func (s *Service) gather(ctx context.Context, in *api.Incident, to time.Time, fi
 	group.SetLimit(4)
 	for i := range in.Subjects {
 		x := &in.Subjects[i]
+		prior := x.Why
 		x.Why = nil
 		if s.d.Why == nil {
 			missing("why")
@@ -51,10 +52,11 @@ func (s *Service) gather(ctx context.Context, in *api.Incident, to time.Time, fi
 			case err == nil:
 				kept := *w
 				kept.Took = 0 // how long it took is no fact about the incident
-				x.Why = &kept
+				x.Why = carried(prior, &kept, to)
 			case first && fail.CodeOf(err) == fail.NotFound, ctx.Err() != nil:
 				return err
 			default:
+				x.Why = carried(prior, nil, to)
 				unknown("why of "+x.Name, err)
 			}
 			return nil
@@ -83,6 +85,29 @@ func (s *Service) gather(ctx context.Context, in *api.Incident, to time.Time, fi
 	slices.Sort(in.Warnings)
 	in.Warnings = slices.Compact(in.Warnings)
 	return ctx.Err()
+}
+
+// carried keeps what was found of a subject before where a later look can't find
+// it any more: once an incident is over its alert is gone and its service well,
+// and that is no answer to what was behind it. Each says of which moment it is.
+func carried(prior, now *api.Why, to time.Time) *api.Why {
+	if prior == nil || prior.Time.After(to) {
+		return now
+	}
+	found := prior.Verdict == api.WhyCause || prior.Verdict == api.WhyNoChange || prior.Verdict == api.WhyUnclear
+	lost := now == nil || now.Verdict == api.WhyHealthy || now.Verdict == api.WhyNoData
+	if found && lost {
+		kept := *prior
+		kept.Unknown, kept.Warnings, kept.Subject.State = nil, nil, ""
+		if now != nil {
+			kept.Unknown, kept.Warnings, kept.Subject.State = now.Unknown, now.Warnings, now.Subject.State
+		}
+		return &kept
+	}
+	if now != nil && now.Subject.Started.IsZero() && now.Subject.Service == prior.Subject.Service {
+		now.Subject.Started = prior.Subject.Started
+	}
+	return now
 }
 
 func noRows(from, to time.Time) api.Timeline {

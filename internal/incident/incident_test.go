@@ -155,6 +155,27 @@ func TestFiringHasNoRecovery(t *testing.T) {
 	require.Nil(t, d.TTR)
 }
 
+// TestRecoveryKeepsTheCause: that all is well now does not say what was behind
+// it, and the alert's start stays known after the alert has gone.
+func TestRecoveryKeepsTheCause(t *testing.T) {
+	w := usual()
+	w.why = answer("firing")
+	s, ctx := w.service(t)
+	in := open(t, s, ctx)
+	w.now, w.why = at(20), &api.Why{Subject: api.WhySubject{Kind: "alert", Name: "ServiceErrorsHigh", Service: "web", State: "inactive"}, Time: at(20), Verdict: api.WhyHealthy}
+	in, err := s.Refresh(ctx, in.ID)
+	require.NoError(t, err)
+	require.Equal(t, api.WhyCause, in.Subjects[0].Why.Verdict)
+	require.Equal(t, at(10), in.Subjects[0].Why.Time, "it is of then")
+	require.Equal(t, at(2), *in.Detection.Alert.Time)
+	require.Equal(t, at(8), *in.Detection.Recovery.Time)
+	w.err = fail.New(fail.Timeout, "too slow")
+	in, err = s.Close(ctx, in.ID)
+	require.NoError(t, err)
+	require.Equal(t, api.WhyCause, in.Subjects[0].Why.Verdict)
+	require.Len(t, in.Unknown, 1, "and what could not be asked is said")
+}
+
 var id = regexp.MustCompile("`([a-z]+-[A-Za-z0-9-]+)`")
 
 func TestReportIsStableAndItsEvidenceResolves(t *testing.T) {
