@@ -36,6 +36,8 @@ var notSwept = map[string]string{
 	"secrets.prints":    "its question holds a key",
 	"incident.evidence": "the incident and its report hold it",
 	"incident.export":   "the incident and its report hold it",
+	"gate.run":          "what it decides depends on the checks that are asked for",
+	"wait.until":        "it waits for what comes",
 	"rbac.check":        "what may be done is asked about one person and one thing",
 	"rbac.who-can":      "what may be done is asked about one person and one thing",
 }
