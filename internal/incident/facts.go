@@ -25,6 +25,7 @@ func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 func symptomID(w *api.Why) string {
 	return digest("sym", w.Subject.Kind, w.Subject.Name, w.Symptom.Expr)
 }
+
 func alertID(w *api.Why) string {
 	return digest("ale", w.Subject.Name, w.Subject.Service, stamp(w.Subject.Started))
 }

@@ -30,10 +30,9 @@ var counters = []struct{ metric, label, failed string }{
 func (s *Service) impact(ctx context.Context, in api.Incident, unknown func(string, error), missing func(string)) []api.IncidentImpact {
 	from, to := impactWindow(in)
 	m := measurer{ctx: ctx, from: from, to: to, window: promRange(to.Sub(from))}
-	switch {
-	case s.d.Metrics == nil:
+	if s.d.Metrics == nil {
 		missing("metrics")
-	default:
+	} else {
 		q, err := s.d.Metrics(ctx)
 		if err != nil {
 			unknown("metrics", err)

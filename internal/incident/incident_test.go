@@ -113,7 +113,7 @@ func usual() *world {
 	}}}
 }
 
-func open(t *testing.T, s *incident.Service, ctx context.Context) api.Incident { //nolint:revive // t first is the habit of tests
+func open(t *testing.T, s *incident.Service, ctx context.Context) api.Incident {
 	t.Helper()
 	in, err := s.Prepare(api.IncidentOpenInput{Subjects: []string{"ServiceErrorsHigh"}})
 	require.NoError(t, err)

@@ -18,10 +18,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gofrs/flock"
+
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/incident"
-	"github.com/gofrs/flock"
 )
 
 // Store implements incident.Store. It is safe for concurrent use, also by

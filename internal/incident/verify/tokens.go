@@ -252,8 +252,15 @@ var layouts = []struct {
 	layout               string
 	date, clock, seconds bool
 }{
-	{time.RFC3339Nano, true, true, true}, {"2006-01-02T15:04:05", true, true, true}, {"2006-01-02T15:04Z07:00", true, true, false}, {"2006-01-02T15:04", true, true, false},
-	{"2006-01-02", true, false, false}, {"15:04:05", false, true, true}, {"15:04:05Z", false, true, true}, {"15:04", false, true, false}, {"15:04Z", false, true, false},
+	{time.RFC3339Nano, true, true, true},
+	{"2006-01-02T15:04:05", true, true, true},
+	{"2006-01-02T15:04Z07:00", true, true, false},
+	{"2006-01-02T15:04", true, true, false},
+	{"2006-01-02", true, false, false},
+	{"15:04:05", false, true, true},
+	{"15:04:05Z", false, true, true},
+	{"15:04", false, true, false},
+	{"15:04Z", false, true, false},
 }
 
 func instantOf(t string) (quantity, bool) {

@@ -41,13 +41,13 @@ func TestCheck(t *testing.T) {
 		"ServiceErrorsHigh fired.": true, "serviceerrorshigh fired.": false, "ServiceErrorsLow fired.": false, "The cause was demo-checkout.": true, "The cause was Demo-Checkout.": false, "The cause was billing.": false,
 		"The cause was service/demo-checkout.": true, "The cause was revision 7.": true, "The cause was revision 8.": false, "The cause was revision seven.": true, "The cause was revision eight.": false,
 		"The cause was web-7f.": true, "The cause was web-7e.": false, "The cause was café.": true, "The cause was cafe.": false, "Alice caused it.": false,
-		"The cause was dеmo-checkout.": false, // Cyrillic е
+		"The cause was dеmo-checkout.":       false, // Cyrillic е
 		"The cause was demo\u200b-checkout.": false, "The cause was \u202edemo-checkout.": false, "The cause was ｄemo-checkout.": false, "Failed ١٢٣٤ calls.": false,
 		"The alert started after the change and the service recovered.": true,
 	} {
 		r := Check(sentence, evidence())
 		require.Equal(t, kept, len(r.Kept) == 1, "%q: %v", sentence, r.Reasons)
-		require.Equal(t, len(r.Dropped), len(r.Reasons))
+		require.Len(t, r.Reasons, len(r.Dropped))
 	}
 }
 
