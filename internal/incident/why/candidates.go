@@ -173,16 +173,27 @@ func (a *analysis) growsSince(service string, at time.Time, slack time.Duration)
 		return api.Fact{}, false
 	}
 	from, to := a.place(at.Add(-slack)), a.seen()
-	if to-from < 8 || from < 4 {
+	if to-from < 8 || known(c.y[:from]) < 8 {
 		return api.Fact{}, false
 	}
 	slope, steady := trend(c.y[from : to+1])
 	_, before := trend(c.y[:from])
-	if steady < 0.6 || before > 0.5 || slope < 0.1*finiteMedian(c.y[:from]) {
+	if steady < 0.6 || before > 0.5 || slope < max(0.3*finiteMedian(c.y[:from]), 16<<20) {
 		return api.Fact{}, false
 	}
 	s := changepoint.Shift{Onset: a.place(at), Before: finiteMedian(c.y[:from]), After: peak(c.y, to)}
 	return a.curveFact(c, s), true
+}
+
+// known is how many values of a series are numbers.
+func known(y []float64) int {
+	n := 0
+	for _, v := range y {
+		if !math.IsNaN(v) && !math.IsInf(v, 0) {
+			n++
+		}
+	}
+	return n
 }
 
 // bearsOn is the service through which a change can have reached the subject:

@@ -169,9 +169,7 @@ func (s *service) invoke(w http.ResponseWriter, req *http.Request) {
 
 func (s *service) work(ctx context.Context, b behaviour) error {
 	if d, err := time.ParseDuration(b.Burn); err == nil {
-		for end := time.Now().Add(d); time.Now().Before(end); {
-			runtime.Gosched()
-		}
+		burn(d)
 	}
 	if n := bytesOf(b.Leak); n > 0 {
 		page := make([]byte, n)
@@ -219,6 +217,27 @@ func (s *service) work(ctx context.Context, b behaviour) error {
 		return errors.New(b.Error)
 	}
 	return nil
+}
+
+// burn takes processor time, not time: on a busy machine it takes longer.
+func burn(d time.Duration) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	used := func() time.Duration {
+		var u syscall.Rusage
+		const thread = 1 // RUSAGE_THREAD of getrusage(2)
+		if syscall.Getrusage(thread, &u) != nil {
+			return 0
+		}
+		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	sum := 0
+	for end := used() + d; used() < end; {
+		for i := range 10_000 {
+			sum += i
+		}
+	}
+	runtime.KeepAlive(sum)
 }
 
 func bytesOf(s string) int {
