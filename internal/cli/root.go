@@ -56,7 +56,7 @@ func NewRoot(f *factory.Factory) *cobra.Command {
 	root.AddCommand(
 		newUp(f), newDown(f), newStatus(f), newDoctor(f),
 		newContext(f), newConfig(f), newLogin(f), newLogout(f),
-		newCompletion(f), newVersion(f), newSchema(f, root), newCommands(f, root), newPlugin(f), newRecord(f),
+		newMCP(f), newCompletion(f), newVersion(f), newSchema(f, root), newCommands(f, root), newPlugin(f), newRecord(f),
 	)
 	shareFrom(root, f)
 	addTopics(root)
@@ -77,7 +77,7 @@ func order(root *cobra.Command) {
 		{"respond", "Respond:", []string{"why", "changes", "timeline", "incident", "handoff", "runbook", "gate", "wait", "record"}},
 		{"operate", "Operate:", []string{"deploy", "secrets", "rbac"}},
 		{"admin", "Administration:", []string{"accounts", "tokens", "audit", "whoami", "login", "logout"}},
-		{"tool", "The tool itself:", []string{"context", "config", "completion", "plugin", "commands", "schema", "version", "help"}},
+		{"tool", "The tool itself:", []string{"mcp", "context", "config", "completion", "plugin", "commands", "schema", "version", "help"}},
 	}
 	for _, g := range groups {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
