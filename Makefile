@@ -60,7 +60,7 @@ fmt: ## Format the Go code (gofumpt, goimports)
 
 e2e: build ## Run the end-to-end suite against real PostgreSQL, Redis and other people's clients
 	@ls -d $${XDG_CACHE_HOME:-$$HOME/.cache}/aictl-e2e/kube-*/kubebin >/dev/null 2>&1 || echo 'The first run builds Kubernetes from source: about eight minutes on two cores.'
-	$(GOTEST) -buildvcs=false -tags e2e -count=1 -timeout $(E2E_TIMEOUT) ./test/e2e/...
+	$(GOTEST) -buildvcs=false -tags e2e -count=1 -timeout $(E2E_TIMEOUT) -p 1 ./test/e2e/... ./test/scenarios
 
 e2e-node: build ## Run the suite's part on a real Kubernetes node (needs root and containerd)
 	$(GOTEST) -buildvcs=false -tags e2e,node -count=1 -timeout $(E2E_TIMEOUT) -run RealNode ./test/e2e
