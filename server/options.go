@@ -84,6 +84,9 @@ type Options struct {
 
 	// API answers /api/v1/…; it checks permissions itself.
 	API http.Handler
+	// MCP answers /mcp, the Model Context Protocol over streamable HTTP, as the
+	// caller; nil has none.
+	MCP http.Handler
 	// OpenAPI gives the document for /openapi.json.
 	OpenAPI func() ([]byte, error)
 	// Auth checks bearer tokens.

@@ -44,6 +44,11 @@ func (s *Server) routes() http.Handler {
 		closed("POST "+m+"/infer", oipError, s.oipInfer)
 	}
 
+	// The operations as tools, as whoever calls.
+	if s.o.MCP != nil {
+		mux.Handle("/mcp", s.identify(true, problem)(s.o.MCP))
+	}
+
 	// The engines' native APIs and log ingestion.
 	for _, m := range s.o.Mounts {
 		mux.Handle(m.Prefix, s.mount(m))

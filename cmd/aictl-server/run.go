@@ -155,7 +155,7 @@ func serve(ctx context.Context, o options, sources serverconfig.Sources, ready *
 		return st.apply(ctx, fresh)
 	})
 	so := server.FromConfig(c)
-	so.API, so.OpenAPI, so.Auth, so.Gateway = p.API(), p.OpenAPI, p, p
+	so.API, so.MCP, so.OpenAPI, so.Auth, so.Gateway = p.API(), p.MCP(), p.OpenAPI, p, p
 	so.ChatModels, so.Models = chatModels(p), oipModels{p}
 	so.Checks = []server.Check{{Name: "store", Ready: p.Ready}}
 	if st != nil {

@@ -36,6 +36,7 @@ func frontDoors() map[string]any {
 	return map[string]any{
 		"/livez":                   only("get", get("livez", "Whether the process lives", "health", true)),
 		"/readyz":                  only("get", get("readyz", "Whether it is ready, with reasons", "health", true)),
+		"/mcp":                     only("post", post("mcp", "The operations as tools (Model Context Protocol, streamable HTTP)", "mcp", stream)),
 		"/v1/models":               only("get", get("openai.models", "List models (OpenAI)", "openai", false)),
 		"/v1/models/{model}":       only("get", get("openai.model", "Show a model (OpenAI)", "openai", false, path("model"))),
 		"/v1/chat/completions":     only("post", post("openai.chat", "Complete a conversation (OpenAI)", "openai", stream)),
