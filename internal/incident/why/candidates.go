@@ -265,7 +265,7 @@ func (a *analysis) compareRevisions(x *suspect, c api.Change, service string, s 
 			continue
 		}
 		before, known := meanBefore(a.signals.revisions[service][signal], previous, from)
-		if known && fresh-before > max(3*f.least, 0.3*math.Abs(before)) {
+		if known && x.prompt >= 0.8 && fresh-before > max(3*f.least, 0.3*math.Abs(before)) {
 			x.add(1, api.Fact{
 				ID: digest("rev", service, signal, c.Revision, previous), Kind: "metric", Source: "metrics", Time: c.Time, Service: service, Value: number(fresh), Baseline: number(before),
 				Text: fmt.Sprintf("%s: revision %s %s, revision %s %s before it", signalWords(signal, service), c.Revision, unit(signal, fresh), previous, unit(signal, before)),

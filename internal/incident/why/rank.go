@@ -92,9 +92,21 @@ func (a *analysis) judge() {
 }
 
 // explained lowers what another candidate stands behind: errors in the logs of
-// a service that was changed are the change's, and so is the state of a
-// dependency that was.
+// a service that was changed, or runs short, are the change's or the
+// shortage's, and so is the state of a dependency that was.
 func explained(list []*suspect) {
+	short := map[string]*suspect{}
+	for _, x := range list {
+		if x.Kind == api.CauseResource && (short[x.Service] == nil || x.odds > short[x.Service].odds) {
+			short[x.Service] = x
+		}
+	}
+	for _, x := range list {
+		if by := short[x.Service]; by != nil && by.odds >= nothing && (x.Kind == api.CauseDependency && !strings.HasPrefix(x.Object, "upstream/") || x.Kind == api.CauseErrors) {
+			x.odds = min(x.odds, by.odds-0.7)
+			x.Against = append(x.Against, "that "+by.Service+" runs short explains it")
+		}
+	}
 	best := map[string]*suspect{}
 	for _, x := range list {
 		if x.Kind == api.CauseChange && x.out == "" && (best[x.Service] == nil || x.odds > best[x.Service].odds) {
