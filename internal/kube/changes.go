@@ -97,6 +97,10 @@ func (g *gather) workloads(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	seen, err := g.scalings(ctx)
+	if err != nil {
+		return err
+	}
 	owned := map[types.UID][]*apps.ReplicaSet{}
 	for i := range sets {
 		if owner := ownerOf(sets[i].OwnerReferences); owner != "" {
@@ -121,7 +125,7 @@ func (g *gather) workloads(ctx context.Context) error {
 				g.users[key] = append(g.users[key], w.meta.Name)
 			}
 			g.revisions(w, owned[w.meta.UID], kept[w.meta.UID])
-			g.scaled(w)
+			g.scaled(w, owned[w.meta.UID], seen)
 		}
 	}
 	return nil
@@ -168,18 +172,26 @@ func (g *gather) revisions(w workload, sets []*apps.ReplicaSet, states []*apps.C
 
 // scaled tells of the last write of the number of replicas, which the scale
 // subresource's field manager has.
-func (g *gather) scaled(w workload) {
+func (g *gather) scaled(w workload, sets []*apps.ReplicaSet, seen scalings) {
 	for _, f := range w.meta.ManagedFields {
-		if f.Subresource != "scale" || f.Time == nil {
+		if f.Subresource != "scale" {
 			continue
 		}
-		kind, actor := api.ChangeScale, f.Manager
-		if strings.Contains(f.Manager, "controller-manager") || strings.Contains(f.Manager, "autoscaler") {
+		kind, actor, summary := api.ChangeScale, f.Manager, fmt.Sprintf("%s was scaled; it has %d replicas now", w.meta.Name, w.desired)
+		if !byPerson(f.Manager) {
 			kind = api.ChangeAutoscale
 		}
+		var at time.Time
+		if f.Time != nil {
+			at = f.Time.UTC()
+		} else if one, ok := seen.last(w.meta.Namespace, w.meta.Name, sets, w.revision); ok {
+			at, summary = one.at, fmt.Sprintf("%s was scaled from %d to %d replicas", w.meta.Name, one.from, one.to)
+		} else {
+			continue
+		}
 		g.add(api.Change{
-			Kind: kind, Time: f.Time.UTC(), Service: w.meta.Name, Namespace: w.meta.Namespace, Object: strings.ToLower(w.kind) + "/" + w.meta.Name,
-			Actor: actor, Summary: fmt.Sprintf("%s was scaled; it has %d replicas now", w.meta.Name, w.desired), Show: command(w.meta.Namespace, "deploy", "status", w.meta.Name),
+			Kind: kind, Time: at, Service: w.meta.Name, Namespace: w.meta.Namespace, Object: strings.ToLower(w.kind) + "/" + w.meta.Name,
+			Actor: actor, Summary: summary, Show: command(w.meta.Namespace, "deploy", "status", w.meta.Name),
 		})
 	}
 }
