@@ -150,7 +150,7 @@ status:
 	}
 	w.c.Apply(w.t, w.ns, b.String())
 	w.t.Cleanup(func() {
-		cmd := exec.Command(w.c.KubectlPath(), "--kubeconfig", w.c.Kubeconfig, "delete", "node", w.node(0), w.node(1), "--wait=false") //nolint:noctx // the test is over
+		cmd := exec.Command(w.c.KubectlPath(), "--kubeconfig", w.c.Kubeconfig, "delete", "node", w.node(0), w.node(1), "--wait=false")
 		_ = cmd.Run()
 	})
 	for _, s := range w.Services {
@@ -174,7 +174,7 @@ spec:
       - {key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute}
       - {key: node.kubernetes.io/not-ready, operator: Exists, effect: NoExecute}
       topologySpreadConstraints:
-      - {maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {app: %[1]s}}}
+      - {maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: DoNotSchedule, labelSelector: {matchLabels: {app: %[1]s}}}
       containers:
       - name: app
         image: aictl.invalid/%[1]s:1

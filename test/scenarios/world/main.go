@@ -83,7 +83,7 @@ func number(name string, fallback float64) float64 {
 
 func run() error {
 	if why := os.Getenv("WORLD_CRASH"); why != "" {
-		slog.New(slog.NewJSONHandler(os.Stdout, nil)).Error(why)
+		slog.New(slog.NewJSONHandler(os.Stdout, nil)).Error(why) //nolint:sloglint // the scenario's own words
 		return errors.New(why)
 	}
 	s := &service{
@@ -157,7 +157,7 @@ func (s *service) invoke(w http.ResponseWriter, req *http.Request) {
 	}
 	b := s.now()
 	if err := s.work(req.Context(), b); err != nil {
-		s.log.Error(err.Error(), "trace.id", req.Header.Get("Traceparent"))
+		s.log.Error(err.Error(), "trace.id", req.Header.Get("Traceparent")) //nolint:sloglint // the scenario's own words
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(http.StatusInternalServerError)
 		_ = json.NewEncoder(w).Encode(map[string]string{"code": "internal", "detail": err.Error()})
