@@ -245,10 +245,7 @@ func (w *kubeWorld) do(s KubeStep) error {
 		if err != nil {
 			return err
 		}
-		now := time.Now().UTC().Format(time.RFC3339)
-		_, err = w.c.TryKubectl(w.t, "patch", "node", w.node(0), "--subresource=status", "-p", fmt.Sprintf(
-			`{"status":{"conditions":[{"type":"Ready","status":"Unknown","reason":"NodeStatusUnknown","message":"Kubelet stopped posting node status.","lastTransitionTime":%q,"lastHeartbeatTime":%q}]}}`, now, now))
-		return err
+		return w.lose(w.node(0))
 	case "traffic":
 		w.mesh.rate(name, s.Rate)
 		return nil
@@ -258,6 +255,32 @@ func (w *kubeWorld) do(s KubeStep) error {
 		return kubectl("rollout", "restart", "deployment/"+name)
 	}
 	return fmt.Errorf("%q is not known", s.Do)
+}
+
+// lose makes a node's kubelet silent. A heartbeat that kwok had begun may undo
+// it: it is said again until it stays.
+func (w *kubeWorld) lose(node string) error {
+	stays := 0
+	for range 20 {
+		state, err := w.c.TryKubectl(w.t, "get", "node", node, "-o", `jsonpath={.status.conditions[?(@.type=="Ready")].status}`)
+		if err != nil {
+			return err
+		}
+		if state == "Unknown" {
+			if stays++; stays == 4 {
+				return nil
+			}
+		} else {
+			stays = 0
+			now := time.Now().UTC().Format(time.RFC3339)
+			if _, err = w.c.TryKubectl(w.t, "patch", "node", node, "--subresource=status", "-p", fmt.Sprintf(
+				`{"status":{"conditions":[{"type":"Ready","status":"Unknown","reason":"NodeStatusUnknown","message":"Kubelet stopped posting node status.","lastTransitionTime":%[1]q,"lastHeartbeatTime":%[1]q}]}}`, now)); err != nil {
+				return err
+			}
+		}
+		time.Sleep(tick)
+	}
+	return fmt.Errorf("the node %s does not stay lost", node)
 }
 
 func (w *kubeWorld) ask() Outcome {
@@ -377,7 +400,11 @@ func (m *mesh) run(ctx context.Context) {
 // list decodes the objects of the scenarios; what the API server does not
 // answer stays as it was.
 func list[T any](ctx context.Context, c *testbed.Cluster, path string) ([]T, bool) {
-	body, err := c.Do(ctx, http.MethodGet, path+"?labelSelector=aictl.test/scenario", "", nil)
+	label := "aictl.test/scenario"
+	if path == "/api/v1/nodes" {
+		label = "aictl.test/world"
+	}
+	body, err := c.Do(ctx, http.MethodGet, path+"?labelSelector="+label, "", nil)
 	var out struct{ Items []T }
 	if err != nil || json.Unmarshal(body, &out) != nil {
 		return nil, false
@@ -387,16 +414,32 @@ func list[T any](ctx context.Context, c *testbed.Cluster, path string) ([]T, boo
 
 type named struct{ Name, DeletionTimestamp string }
 
+// conditions are those of a pod or a node.
+type conditions []struct{ Type, Status string }
+
+func (c conditions) ready() bool {
+	return slices.ContainsFunc(c, func(one struct{ Type, Status string }) bool { return one.Type == "Ready" && one.Status == "True" })
+}
+
 func (m *mesh) follow(ctx context.Context) {
+	nodes, okNodes := list[struct {
+		Metadata named
+		Status   struct{ Conditions conditions }
+	}](ctx, m.c, "/api/v1/nodes")
+	lost := map[string]bool{} // their pods cannot be reached, whatever is said of them
+	for _, n := range nodes {
+		lost[n.Metadata.Name] = !n.Status.Conditions.ready()
+	}
 	pods, ok := list[struct {
 		Metadata struct {
 			named
 			Labels map[string]string
 		}
-		Spec   struct{ Containers []struct{ Image string } }
-		Status struct {
-			Conditions []struct{ Type, Status string }
+		Spec struct {
+			NodeName   string
+			Containers []struct{ Image string }
 		}
+		Status struct{ Conditions conditions }
 	}](ctx, m.c, "/api/v1/pods")
 	configs, okConfigs := list[struct {
 		Metadata named
@@ -408,14 +451,13 @@ func (m *mesh) follow(ctx context.Context) {
 	}](ctx, m.c, "/api/v1/secrets")
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if ok {
+	if ok && okNodes {
 		for _, s := range m.services {
 			s.pods = nil
 		}
 		for _, p := range pods {
 			s := m.services[p.Metadata.Labels["app"]]
-			isReady := slices.ContainsFunc(p.Status.Conditions, func(c struct{ Type, Status string }) bool { return c.Type == "Ready" && c.Status == "True" })
-			if s != nil && isReady && p.Metadata.DeletionTimestamp == "" {
+			if s != nil && p.Status.Conditions.ready() && !lost[p.Spec.NodeName] && p.Metadata.DeletionTimestamp == "" {
 				s.pods = append(s.pods, p.Spec.Containers[0].Image)
 			}
 		}
