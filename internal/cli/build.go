@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -215,6 +216,11 @@ func setArgs(fields []op.Field, in any, args []string) error {
 				continue
 			}
 			return fail.New(fail.Usage, "%s is missing: %s", field.Arg, field.Help)
+		}
+		if field.Variadic && field.Type == reflect.TypeFor[[]string]() {
+			field.Of(v).Set(reflect.ValueOf(slices.Clone(rest)))
+			rest = nil
+			continue
 		}
 		text := rest[0]
 		if field.Variadic {

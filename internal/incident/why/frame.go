@@ -62,19 +62,20 @@ func (a *analysis) frame(ctx context.Context) error {
 
 // sampling is the time between two samples of what is scraped.
 func (a *analysis) sampling(ctx context.Context) time.Duration {
-	const look = 120
-	r, err := a.querier.Instant(ctx, "max(count_over_time(up[2m]))", a.now)
-	if err != nil {
-		a.unknown(ofMetrics, err)
-		return usual
-	}
-	if v := only(r); v > 1 {
-		d := time.Duration(look/v*float64(time.Second)) / 100 * 100
-		return max(d.Round(time.Second), time.Second)
-	}
-	r, err = a.querier.Instant(ctx, "max(count_over_time(up[15m]))", a.now)
-	if v := only(r); err == nil && v > 1 {
-		return max(time.Duration(900/v*float64(time.Second)).Round(time.Second), time.Second)
+	// The shortest look that holds some samples: a longer one counts too few
+	// where the store is younger.
+	for _, look := range []struct {
+		name    string
+		seconds float64
+	}{{"20s", 20}, {"2m", 120}, {"15m", 900}} {
+		r, err := a.querier.Instant(ctx, "max(count_over_time(up["+look.name+"]))", a.now)
+		if err != nil {
+			a.unknown(ofMetrics, err)
+			return usual
+		}
+		if v := only(r); v >= 3 {
+			return max(time.Duration(look.seconds/v*float64(time.Second)).Round(time.Second), time.Second)
+		}
 	}
 	return usual
 }
