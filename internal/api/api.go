@@ -26,7 +26,7 @@ func All() []op.Declaration {
 		AuthWhoami, AuthLogout,
 		AlertsList, AlertsShow, AlertsWatch, AlertsAck, AlertsSilence, AlertsUnsilence, AlertsSilences, AlertsHistory, AlertsRules, AlertsPreview,
 		DeployList, DeployShow, DeployWatch, DeployHistory, DeployCompare, DeployScale, DeployRestart, DeployUndo, DeployPause, DeployResume, DeployImages, DeployShare, DeployApply, DeployDelete,
-		DeployWait, DeployVerify, DeployLogs,
+		DeployReplicas, DeployWait, DeployVerify, DeployLogs,
 		SecretsList, SecretsGet, SecretsSet, SecretsDelete, SecretsHistory, SecretsDiff, SecretsPrints, SecretsSync, SecretsRotate, SecretsRotations,
 		RBACCheck, RBACWhoCan,
 		ChangesList, WhyAsk, TimelineShow, GateRun, WaitFor, HandoffShow,
