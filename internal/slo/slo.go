@@ -45,4 +45,3 @@ func name(d time.Duration) string {
 	}
 	return strconv.Itoa(int(d/time.Minute)) + "m"
 }
-

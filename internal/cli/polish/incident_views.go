@@ -99,8 +99,11 @@ func (c *incidentCommand) detail(p *output.Printer, out any) error {
 		m    api.IncidentMoment
 		d    *op.Duration
 	}{
-		{"onset", in.Detection.Onset, nil}, {"alert", in.Detection.Alert, in.Detection.TTD}, {"acknowledged", in.Detection.Ack, in.Detection.TTA},
-		{"mitigation", in.Detection.Mitigation, in.Detection.TTM}, {"recovery", in.Detection.Recovery, in.Detection.TTR},
+		{"onset", in.Detection.Onset, nil},
+		{"alert", in.Detection.Alert, in.Detection.TTD},
+		{"acknowledged", in.Detection.Ack, in.Detection.TTA},
+		{"mitigation", in.Detection.Mitigation, in.Detection.TTM},
+		{"recovery", in.Detection.Recovery, in.Detection.TTR},
 	} {
 		at, after := "not known", ""
 		if m.m.Time != nil {

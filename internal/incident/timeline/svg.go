@@ -65,14 +65,14 @@ func SVG(t api.Timeline, zone *time.Location) string {
 				continue
 			}
 			fmt.Fprintf(&b, `<g><title>%s</title>`, escape(words(r, zone)))
-			switch {
-			case r.Kind == "alert":
+			switch r.Kind {
+			case "alert":
 				end := t.To
 				if r.End != nil {
 					end = *r.End
 				}
 				fmt.Fprintf(&b, `<rect x="%.1f" y="%d" width="%.1f" height="12" fill="%s" fill-opacity="0.6"/>`, x(r.Time), y+5, max(x(end)-x(r.Time), 2), lane.color)
-			case r.Kind == "resolved":
+			case "resolved":
 				fmt.Fprintf(&b, `<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="%s" stroke-width="2"/>`, x(r.Time), y+2, x(r.Time), y+20, lane.color)
 			default:
 				fmt.Fprintf(&b, `<circle cx="%.1f" cy="%d" r="5" fill="%s"/>`, x(r.Time), y+11, lane.color)

@@ -44,32 +44,55 @@ type family struct {
 // families are the metrics of the systems that people run. The first that
 // exists of a signal is taken; of resources all, for each service has its own.
 var families = []family{
-	{sErrors, "aictl_gateway_requests_total", []string{"service"},
+	{
+		sErrors, "aictl_gateway_requests_total",
+		[]string{"service"},
 		`sum by ($by) (rate(aictl_gateway_requests_total{code=~"internal|unavailable|timeout"}[$r])) / (sum by ($by) (rate(aictl_gateway_requests_total[$r])) > 0) or 0 * sum by ($by) (rate(aictl_gateway_requests_total[$r]))`,
-		`sum by ($by, revision) (rate(aictl_gateway_requests_total{code=~"internal|unavailable|timeout"}[$r])) / (sum by ($by, revision) (rate(aictl_gateway_requests_total[$r])) > 0) or 0 * (sum by ($by, revision) (rate(aictl_gateway_requests_total[$r])) > 0)`},
-	{sErrors, "istio_requests_total", []string{"destination_workload"},
+		`sum by ($by, revision) (rate(aictl_gateway_requests_total{code=~"internal|unavailable|timeout"}[$r])) / (sum by ($by, revision) (rate(aictl_gateway_requests_total[$r])) > 0) or 0 * (sum by ($by, revision) (rate(aictl_gateway_requests_total[$r])) > 0)`,
+	},
+	{
+		sErrors, "istio_requests_total",
+		[]string{"destination_workload"},
 		`sum by ($by) (rate(istio_requests_total{response_code=~"5..|0"}[$r])) / (sum by ($by) (rate(istio_requests_total[$r])) > 0) or 0 * sum by ($by) (rate(istio_requests_total[$r]))`,
-		`sum by ($by, destination_version) (rate(istio_requests_total{response_code=~"5..|0"}[$r])) / (sum by ($by, destination_version) (rate(istio_requests_total[$r])) > 0) or 0 * (sum by ($by, destination_version) (rate(istio_requests_total[$r])) > 0)`},
-	{sErrors, "traces_spanmetrics_calls_total", []string{"service", "service_name"},
-		`sum by ($by) (rate(traces_spanmetrics_calls_total{status_code="STATUS_CODE_ERROR"}[$r])) / (sum by ($by) (rate(traces_spanmetrics_calls_total[$r])) > 0) or 0 * sum by ($by) (rate(traces_spanmetrics_calls_total[$r]))`, ""},
-	{sErrors, "http_requests_total", serviceLabels,
+		`sum by ($by, destination_version) (rate(istio_requests_total{response_code=~"5..|0"}[$r])) / (sum by ($by, destination_version) (rate(istio_requests_total[$r])) > 0) or 0 * (sum by ($by, destination_version) (rate(istio_requests_total[$r])) > 0)`,
+	},
+	{
+		sErrors, "traces_spanmetrics_calls_total",
+		[]string{"service", "service_name"},
+		`sum by ($by) (rate(traces_spanmetrics_calls_total{status_code="STATUS_CODE_ERROR"}[$r])) / (sum by ($by) (rate(traces_spanmetrics_calls_total[$r])) > 0) or 0 * sum by ($by) (rate(traces_spanmetrics_calls_total[$r]))`, "",
+	},
+	{
+		sErrors, "http_requests_total", serviceLabels,
 		`sum by ($by) (rate(http_requests_total{$code=~"5.."}[$r])) / (sum by ($by) (rate(http_requests_total[$r])) > 0) or 0 * sum by ($by) (rate(http_requests_total[$r]))`,
-		`sum by ($by, $rev) (rate(http_requests_total{$code=~"5.."}[$r])) / (sum by ($by, $rev) (rate(http_requests_total[$r])) > 0) or 0 * (sum by ($by, $rev) (rate(http_requests_total[$r])) > 0)`},
-	{sErrors, "http_server_requests_seconds_count", serviceLabels,
-		`sum by ($by) (rate(http_server_requests_seconds_count{$code=~"5.."}[$r])) / (sum by ($by) (rate(http_server_requests_seconds_count[$r])) > 0) or 0 * sum by ($by) (rate(http_server_requests_seconds_count[$r]))`, ""},
-	{sErrors, "http_server_request_duration_seconds_count", serviceLabels,
-		`sum by ($by) (rate(http_server_request_duration_seconds_count{$code=~"5.."}[$r])) / (sum by ($by) (rate(http_server_request_duration_seconds_count[$r])) > 0) or 0 * sum by ($by) (rate(http_server_request_duration_seconds_count[$r]))`, ""},
+		`sum by ($by, $rev) (rate(http_requests_total{$code=~"5.."}[$r])) / (sum by ($by, $rev) (rate(http_requests_total[$r])) > 0) or 0 * (sum by ($by, $rev) (rate(http_requests_total[$r])) > 0)`,
+	},
+	{
+		sErrors, "http_server_requests_seconds_count", serviceLabels,
+		`sum by ($by) (rate(http_server_requests_seconds_count{$code=~"5.."}[$r])) / (sum by ($by) (rate(http_server_requests_seconds_count[$r])) > 0) or 0 * sum by ($by) (rate(http_server_requests_seconds_count[$r]))`, "",
+	},
+	{
+		sErrors, "http_server_request_duration_seconds_count", serviceLabels,
+		`sum by ($by) (rate(http_server_request_duration_seconds_count{$code=~"5.."}[$r])) / (sum by ($by) (rate(http_server_request_duration_seconds_count[$r])) > 0) or 0 * sum by ($by) (rate(http_server_request_duration_seconds_count[$r]))`, "",
+	},
 
-	{sLatency, "aictl_gateway_request_duration_seconds_bucket", []string{"service"},
+	{
+		sLatency, "aictl_gateway_request_duration_seconds_bucket",
+		[]string{"service"},
 		`histogram_quantile(0.95, sum by ($by, le) (rate(aictl_gateway_request_duration_seconds_bucket[$r])))`,
-		`histogram_quantile(0.95, sum by ($by, revision, le) (rate(aictl_gateway_request_duration_seconds_bucket[$r])))`},
-	{sLatency, "istio_request_duration_milliseconds_bucket", []string{"destination_workload"},
+		`histogram_quantile(0.95, sum by ($by, revision, le) (rate(aictl_gateway_request_duration_seconds_bucket[$r])))`,
+	},
+	{
+		sLatency, "istio_request_duration_milliseconds_bucket",
+		[]string{"destination_workload"},
 		`histogram_quantile(0.95, sum by ($by, le) (rate(istio_request_duration_milliseconds_bucket[$r]))) / 1000`,
-		`histogram_quantile(0.95, sum by ($by, destination_version, le) (rate(istio_request_duration_milliseconds_bucket[$r]))) / 1000`},
+		`histogram_quantile(0.95, sum by ($by, destination_version, le) (rate(istio_request_duration_milliseconds_bucket[$r]))) / 1000`,
+	},
 	{sLatency, "traces_spanmetrics_latency_bucket", []string{"service", "service_name"}, `histogram_quantile(0.95, sum by ($by, le) (rate(traces_spanmetrics_latency_bucket[$r])))`, ""},
-	{sLatency, "http_request_duration_seconds_bucket", serviceLabels,
+	{
+		sLatency, "http_request_duration_seconds_bucket", serviceLabels,
 		`histogram_quantile(0.95, sum by ($by, le) (rate(http_request_duration_seconds_bucket[$r])))`,
-		`histogram_quantile(0.95, sum by ($by, $rev, le) (rate(http_request_duration_seconds_bucket[$r])))`},
+		`histogram_quantile(0.95, sum by ($by, $rev, le) (rate(http_request_duration_seconds_bucket[$r])))`,
+	},
 	{sLatency, "http_server_request_duration_seconds_bucket", serviceLabels, `histogram_quantile(0.95, sum by ($by, le) (rate(http_server_request_duration_seconds_bucket[$r])))`, ""},
 	{sLatency, "http_server_requests_seconds_bucket", serviceLabels, `histogram_quantile(0.95, sum by ($by, le) (rate(http_server_requests_seconds_bucket[$r])))`, ""},
 

@@ -17,9 +17,7 @@ func bindGate(r *op.Registry, d Deps) {
 	op.BindStream(r, api.GateRun, func(ctx context.Context, in api.GateInput) iter.Seq2[api.GateEvent, error] {
 		return gate.Run(ctx, d.gate(), in)
 	})
-	op.BindStream(r, api.WaitFor, func(ctx context.Context, in api.WaitInput) iter.Seq2[api.DeployWaitEvent, error] {
-		return d.waitFor(ctx, in)
-	})
+	op.BindStream(r, api.WaitFor, d.waitFor)
 }
 
 func (d Deps) gate() gate.Deps {
