@@ -32,7 +32,10 @@ type Chart struct {
 	Marks      []Mark
 	Thresholds []float64
 	From, To   time.Time
-	Zone       *time.Location // of the time axis; UTC when nil
+	// Cursor is a moment that is looked at: a vertical line, and the legend
+	// tells the values there in place of the summary. Zero is none.
+	Cursor time.Time
+	Zone   *time.Location // of the time axis; UTC when nil
 	// Unit gives the factor and the suffix of the vertical axis for values up
 	// to size; nil is 1 and none.
 	Unit func(size float64) (factor float64, suffix string)
@@ -84,6 +87,9 @@ func DrawChart(c Chart, o Options) []Line {
 		s.threshold(y.dot(t/factor, s.dotsY))
 	}
 	groups := s.marks(c.Marks, x)
+	if c.looked() {
+		s.cursor(x.dot(c.Cursor) * s.width / s.dotsX)
+	}
 	for i, one := range c.Series {
 		s.curve(i, one, x, func(v float64) int { return y.dot(v/factor, s.dotsY) })
 	}

@@ -33,8 +33,9 @@ const (
 	History
 	Forecast
 	Anomaly
-	Limit // line of a threshold
-	Event // something that happened
+	Limit  // line of a threshold
+	Event  // something that happened
+	Cursor // the moment that is looked at
 )
 
 // Point is one observation; a NaN value is a gap.

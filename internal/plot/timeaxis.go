@@ -129,6 +129,11 @@ func (s *sheet) timeAxis(c Chart, x timeline, groups []group, margin int) []Line
 	for _, g := range groups {
 		rule[g.column], kinds[g.column] = g.sign, Event
 	}
+	if c.looked() {
+		if at := x.dot(c.Cursor) / perCell; kinds[at] != Event || rule[at] == during {
+			rule[at], kinds[at] = '^', Cursor
+		}
+	}
 	line := Line{{Class: Axis, Text: strings.Repeat(" ", margin) + corner}}
 	for start := 0; start < s.width; {
 		end := start + 1
@@ -162,6 +167,9 @@ func (c *Chart) legend(groups []group, s *sheet, more, lines int, o Options, suf
 			sign = string(seriesLetter(i))
 		}
 		stats := summary(one, c.From, c.To, format)
+		if c.looked() {
+			stats = one.said(c.Cursor, c.Zone, format)
+		}
 		room := max(o.Width-3-runewidth.StringWidth(stats), 8)
 		name := fit(one.Name, room)
 		if name == "" {

@@ -11,6 +11,7 @@ import (
 	"github.com/aictl/aictl/internal/cli/factory"
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/metrics"
+	"github.com/aictl/aictl/internal/metrics/chart"
 	"github.com/aictl/aictl/internal/output"
 	"github.com/aictl/aictl/internal/term"
 	"github.com/aictl/aictl/internal/when"
@@ -189,34 +190,11 @@ func (c *metricsCommand) located(query string, err error) error {
 		return err
 	}
 	if at, ok := metrics.Locate(query, err.Error()); ok {
-		for _, line := range caret(query, at, c.f.IO.Width) {
+		for _, line := range chart.Caret(query, at, c.f.IO.Width) {
 			_, _ = fmt.Fprintln(c.f.IO.Err, line)
 		}
 	}
 	return err
-}
-
-// caret gives the line of the mistake and a caret below its place. What does
-// not fit the width is cut around the place.
-func caret(query string, at metrics.Place, width int) []string {
-	start := strings.LastIndexByte(query[:at.Offset], '\n') + 1
-	line := query[start:]
-	if end := strings.IndexByte(line, '\n'); end >= 0 {
-		line = line[:end]
-	}
-	line = strings.TrimRight(line, "\r")
-	offset := min(at.Offset-start, len(line))
-	before, after := term.SafeLine(line[:offset]), term.SafeLine(line[offset:])
-	room := max(width-6, 20)
-	if w := term.Width(before); w > room*2/3 {
-		runes := []rune(before)
-		for term.Width(string(runes)) > room*2/3 {
-			runes = runes[1:]
-		}
-		before = "…" + string(runes)
-	}
-	after = term.Truncate(after, max(room-term.Width(before), 1))
-	return []string{"  " + before + after, "  " + strings.Repeat(" ", term.Width(before)) + "^"}
 }
 
 // notes tells what the backend said besides.

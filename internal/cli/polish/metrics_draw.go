@@ -3,7 +3,6 @@ package polish
 import (
 	"fmt"
 	"io"
-	"sort"
 	"strings"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/aictl/aictl/internal/cli/factory"
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/metrics"
+	"github.com/aictl/aictl/internal/metrics/chart"
 	"github.com/aictl/aictl/internal/plot"
 	"github.com/aictl/aictl/internal/term"
 )
@@ -55,99 +55,14 @@ func unitFlag(cmd *cobra.Command) (*metrics.Unit, error) {
 	}
 }
 
-// draw draws a plot. Everything foreign is made safe first.
+// draw draws a plot.
 func (c *metricsCommand) draw(w io.Writer, r api.MetricPlot, size plot.Options, unit *metrics.Unit) error {
-	chart := plot.Chart{Title: term.SafeLine(r.Query), From: r.From, To: r.To, Zone: time.Local}
-	series := r.Series
-	if len(series) > plot.MaxSeries { // the greatest are drawn; the legend counts the others
-		series = append([]api.MetricSeries(nil), series...)
-		sort.SliceStable(series, func(i, j int) bool { return lastValue(series[i]) > lastValue(series[j]) })
-	}
-	if unit == nil {
-		u := commonUnit(series)
-		unit = &u
-	}
-	chart.Format = unit.Format
-	chart.Unit = func(s float64) (float64, string) {
-		scale := unit.Scale(s)
-		return scale.Factor, scale.Suffix
-	}
-	window := metrics.Window{From: r.From, To: r.To, Step: time.Duration(r.Step)}
-	names := shortNames(series)
-	for i, s := range series {
-		curve := plot.Series{Name: term.SafeLine(names[i])}
-		for k, v := range window.Grid(s) {
-			curve.Points = append(curve.Points, plot.Point{Time: window.Time(k), Value: v})
-		}
-		chart.Series = append(chart.Series, curve)
-	}
-	for _, t := range r.Thresholds {
-		chart.Thresholds = append(chart.Thresholds, float64(t))
-	}
-	for _, a := range r.Annotations {
-		chart.Marks = append(chart.Marks, mark(a, r.To))
-	}
-	if len(series) == 0 {
+	if len(r.Series) == 0 {
 		_, err := fmt.Fprintln(w, "(the expression gives no series in this window)")
 		return err
 	}
-	return writePlot(w, c.f.IO.Styles(), plot.DrawChart(chart, size))
-}
-
-func mark(a api.Annotation, to time.Time) plot.Mark {
-	m := plot.Mark{Time: a.Time, Text: term.SafeLine(strings.TrimSpace(a.Kind + " " + a.Title + " " + a.Text))}
-	switch {
-	case a.End != nil:
-		m.End = *a.End
-	case a.Kind != "deployment": // it lasts
-		m.End = to
-	}
-	return m
-}
-
-func lastValue(s api.MetricSeries) float64 {
-	for i := len(s.Samples) - 1; i >= 0; i-- {
-		if v := s.Samples[i].Value; v.Finite() {
-			return float64(v)
-		}
-	}
-	return -1e308
-}
-
-// commonUnit is the unit that all series share; none where they differ.
-func commonUnit(series []api.MetricSeries) metrics.Unit {
-	var u metrics.Unit
-	for i, s := range series {
-		one := metrics.UnitOf(s.Labels[metrics.NameLabel])
-		if i > 0 && one != u {
-			return metrics.Unit{}
-		}
-		u = one
-	}
-	return u
-}
-
-// shortNames leaves out the labels that all of several series share.
-func shortNames(series []api.MetricSeries) []string {
-	names := make([]string, len(series))
-	for i, s := range series {
-		set := map[string]string{}
-		for k, v := range s.Labels {
-			shared := len(series) > 1
-			for _, other := range series {
-				if w, has := other.Labels[k]; !has || w != v {
-					shared = false
-				}
-			}
-			if !shared {
-				set[k] = v
-			}
-		}
-		if names[i] = metrics.Labels(set); names[i] == "{}" {
-			names[i] = metrics.Labels(s.Labels)
-		}
-	}
-	return names
+	picture := chart.Of(r, chart.Options{Unit: unit, Zone: time.Local})
+	return writePlot(w, c.f.IO.Styles(), plot.DrawChart(picture, size))
 }
 
 // hues of the curves, in order; they mean nothing and come again.
