@@ -23,7 +23,7 @@ type Replica struct {
 	Restarts        int       `json:"restarts"`
 	Node            string    `json:"node,omitempty"`
 	IP              string    `json:"ip,omitempty"`
-	Created         time.Time `json:"created"`
+	Created         time.Time `json:"created,omitzero"`
 }
 
 // ReplicaFilter picks replicas.
@@ -44,12 +44,15 @@ const (
 )
 
 // ReplicaEvent is one thing that is told of replicas. Those that are there
-// come first, then one "synced" an engine; with watch what changes follows.
-// An engine that had to be asked anew tells what differs, and "synced" again.
+// come first, in no order; each engine ends its own with a "synced" that names
+// it, and one that names none says that every engine has answered or failed.
+// With watch, what changes follows. An engine that had to be asked anew tells
+// what differs, and its "synced" again.
 type ReplicaEvent struct {
 	Type    string   `json:"type" jsonschema:"replica, gone, synced or notice"`
 	Replica *Replica `json:"replica,omitempty" jsonschema:"of replica and gone"`
-	// Engine and Context say whose a synced or a notice is.
+	// Engine and Context say whose a synced or a notice is; a synced without
+	// an engine is of all.
 	Engine  string          `json:"engine,omitempty"`
 	Context string          `json:"context,omitempty"`
 	Message string          `json:"message,omitempty"`

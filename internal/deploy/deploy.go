@@ -34,6 +34,13 @@ type Cluster interface {
 	// workload is deleted (NotFound). Changes close to each other (100 ms) may
 	// share a picture. A broken watch is taken up again without a word.
 	Watch(ctx context.Context, r Ref) iter.Seq2[*Snapshot, error]
+	// Replicas gives the replicas that q picks, those of no workload too, and
+	// then a "synced"; with Watch each that comes, changes or goes after it,
+	// until ctx ends. An engine that had to read its list anew gives what
+	// differs from what was told, and "synced" again; while it cannot, a
+	// "notice" says why. NotFound is a workload of that name. The engine keeps
+	// what it has told and nothing else, and without Watch not even that.
+	Replicas(ctx context.Context, q ReplicaQuery) iter.Seq2[api.ReplicaEvent, error]
 	// History gives the revisions, the newest first.
 	History(ctx context.Context, r Ref) ([]Revision, error)
 	// Related gives what stands around a workload: what it refers to, what

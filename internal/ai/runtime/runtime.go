@@ -135,6 +135,9 @@ type Runtime struct {
 	turns    map[string]*turn // by service: one change at a time
 	services map[string]*service
 	closed   bool
+
+	stirMu sync.Mutex    // guards stirred; it is taken last
+	stir   chan struct{} // closed, and made anew, when a service has changed
 }
 
 // maxSocketPath is the longest path of a Unix socket on every system.
@@ -170,7 +173,7 @@ func New(ctx context.Context, o Options) (*Runtime, error) {
 		return nil, fail.Wrap(fail.Failed, err, "making the runtime's directory").Hint("choose another with --data-dir")
 	}
 	o.Dir = dir
-	r := &Runtime{o: o, now: o.Now, turns: map[string]*turn{}, services: map[string]*service{}}
+	r := &Runtime{o: o, now: o.Now, turns: map[string]*turn{}, services: map[string]*service{}, stir: make(chan struct{})}
 	if r.metrics, err = newMetrics(o.Metrics, r); err != nil {
 		return nil, fail.Wrap(fail.Conflict, err, "registering the runtime's metrics")
 	}

@@ -140,6 +140,7 @@ func (s *service) changed() {
 func (s *service) tell() {
 	close(s.picture)
 	s.picture = make(chan struct{})
+	s.rt.stirs()
 }
 
 func (s *service) logsGrew() {

@@ -322,6 +322,72 @@ func (c *Cluster) Watch(ctx context.Context, r deploy.Ref) iter.Seq2[*deploy.Sna
 	}
 }
 
+// Replicas implements deploy.Cluster.
+func (c *Cluster) Replicas(ctx context.Context, q deploy.ReplicaQuery) iter.Seq2[api.ReplicaEvent, error] {
+	return func(yield func(api.ReplicaEvent, error) bool) {
+		var told deploy.Told
+		for first := true; ; first = false {
+			c.mu.Lock()
+			changed := c.changed
+			rows, err := c.rows(q)
+			c.mu.Unlock()
+			if err != nil && (first || fail.CodeOf(err) != fail.NotFound) {
+				yield(api.ReplicaEvent{}, err)
+				return
+			}
+			told.Begin()
+			for i := range rows {
+				if told.Seen(rows[i]) && !yield(api.ReplicaEvent{Type: api.ReplicaSeen, Replica: &rows[i]}, nil) {
+					return
+				}
+			}
+			for _, gone := range told.End() {
+				if !yield(api.ReplicaEvent{Type: api.ReplicaGone, Replica: &gone}, nil) {
+					return
+				}
+			}
+			if first && !yield(api.ReplicaEvent{Type: api.ReplicaSynced, Engine: c.engine}, nil) || !q.Watch {
+				return
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				yield(api.ReplicaEvent{}, fail.From(ctx.Err()))
+				return
+			}
+		}
+	}
+}
+
+// rows are the replicas that a query picks. c.mu is held.
+func (c *Cluster) rows(q deploy.ReplicaQuery) ([]api.Replica, error) {
+	if c.err != nil {
+		return nil, c.err
+	}
+	if strings.ContainsAny(q.Selector, "()") {
+		return nil, fail.New(fail.Usage, "the selector %q is not of the form a=b,c=d", q.Selector)
+	}
+	ns := q.Of("default")
+	var only *item
+	if q.Workload.Name != "" {
+		it, err := c.find(deploy.Ref{Kind: q.Workload.Kind, Namespace: ns, Name: q.Workload.Name})
+		if err != nil {
+			return nil, err
+		}
+		only = it
+	}
+	var out []api.Replica
+	for k, it := range c.items {
+		if ns != "" && k.namespace != ns || only != nil && it != only || !selects(q.Selector, it.labels) {
+			continue
+		}
+		for _, r := range it.snapshot.Replicas {
+			out = append(out, deploy.ReplicaRow(it.snapshot.Workload, r))
+		}
+	}
+	return out, nil
+}
+
 // History implements deploy.Cluster.
 func (c *Cluster) History(_ context.Context, r deploy.Ref) ([]deploy.Revision, error) {
 	c.mu.Lock()

@@ -51,6 +51,9 @@ func bindDeploy(r *op.Registry, d Deps) {
 	op.BindStream(r, api.DeployVerify, func(ctx context.Context, in api.DeployVerifyInput) iter.Seq2[api.DeployWaitEvent, error] {
 		return deployVerify(ctx, d, in)
 	})
+	op.BindStream(r, api.DeployReplicas, func(ctx context.Context, in api.ReplicaFilter) iter.Seq2[api.ReplicaEvent, error] {
+		return deployReplicas(ctx, d, in)
+	})
 	op.BindStream(r, api.DeployLogs, func(ctx context.Context, in api.DeployLogsInput) iter.Seq2[api.LogEvent, error] {
 		return deployLogs(ctx, d, in)
 	})
