@@ -19,7 +19,7 @@ func (in *Input) SetWords(from int, words []string) {
 	}
 	typed := in.text[from:in.at]
 	for _, w := range words {
-		if plain := bare(w); strings.HasPrefix(plain, typed) && plain != typed {
+		if plain := plainWord(w); strings.HasPrefix(plain, typed) && plain != typed {
 			in.words = append(in.words, w)
 		}
 	}
@@ -39,15 +39,15 @@ func (in *Input) Accept() bool {
 	if in.chosen < 0 {
 		return false
 	}
-	in.put(bare(in.words[in.chosen]))
+	in.put(plainWord(in.words[in.chosen]))
 	return true
 }
 
 // Offering reports whether words are offered.
 func (in *Input) Offering() bool { return len(in.words) > 0 }
 
-// bare is a word without its note.
-func bare(word string) string {
+// plainWord is a word without its note.
+func plainWord(word string) string {
 	word, _, _ = strings.Cut(word, "\t")
 	return word
 }
@@ -66,12 +66,12 @@ func (in *Input) take() {
 	case in.Accept():
 		return
 	case len(in.words) == 1:
-		in.put(bare(in.words[0]))
+		in.put(plainWord(in.words[0]))
 		return
 	}
-	common := bare(in.words[0])
+	common := plainWord(in.words[0])
 	for _, w := range in.words[1:] {
-		common = shared(common, bare(w))
+		common = shared(common, plainWord(w))
 	}
 	if len(common) > in.at-in.from {
 		in.put(common)
@@ -121,14 +121,9 @@ func (in *Input) Popup(width, height int) []string {
 		if first+i == in.chosen {
 			sign, style, muted = ">", th.Selected, th.Selected
 		}
-		left := fitPlain(sign+term.SafeLine(word), min(name+1, wide))
-		out[i] = style.Render(left) + muted.Render(fitPlain("  "+term.SafeLine(note), wide-ansi.StringWidth(left)))
+		left := Fit(sign+term.SafeLine(word), min(name+1, wide))
+		out[i] = style.Render(left) + muted.Render(Fit("  "+term.SafeLine(note), wide-ansi.StringWidth(left)))
 	}
 	return out
 }
 
-// fitPlain cuts or fills plain text to a width.
-func fitPlain(s string, width int) string {
-	s = ansi.Truncate(s, max(width, 0), "…")
-	return s + strings.Repeat(" ", max(width-ansi.StringWidth(s), 0))
-}
