@@ -312,3 +312,18 @@ func highlightStyled(line, plain string, spans [][2]int, match theme.Style) stri
 	b.WriteString(line[i:])
 	return b.String()
 }
+
+// plainOf is styled text without its styles.
+func plainOf(s string) string {
+	i := strings.IndexByte(s, 0x1b)
+	if i < 0 {
+		return s
+	}
+	b := make([]byte, 0, len(s))
+	for ; i >= 0; i = strings.IndexByte(s, 0x1b) {
+		b = append(b, s[:i]...)
+		s = s[i:]
+		s = s[escapeLen(s):]
+	}
+	return string(append(b, s...))
+}

@@ -3,8 +3,6 @@ package widget
 import (
 	"strings"
 
-	"github.com/charmbracelet/x/ansi"
-
 	"github.com/aictl/aictl/tui/theme"
 )
 
@@ -110,7 +108,7 @@ func (p *Pager) find(from, step int) bool {
 	}
 	for i := range n {
 		at := ((from+i*step)%n + n) % n
-		if p.filter.Match(ansi.Strip(p.lines[at])) {
+		if p.filter.Match(plainOf(p.lines[at])) {
 			p.scrollTo(at)
 			return true
 		}
@@ -142,7 +140,7 @@ func (p *Pager) View(width, height int) string {
 
 // found marks the matches in a styled line.
 func (p *Pager) found(line string) string {
-	plain := ansi.Strip(line)
+	plain := plainOf(line)
 	spans := p.filter.Spans(plain)
 	if len(spans) == 0 {
 		return line

@@ -78,7 +78,7 @@ func lay(cols []column, natural []int, width, gap int) []int {
 	}
 	left := room()
 	for _, grow := range []bool{false, true} {
-		left = fill(cols, floor, want, shown, grow, left)
+		left = fillUp(cols, floor, want, shown, grow, left)
 	}
 	spread(cols, floor, shown, left)
 	for i := range floor {
@@ -119,9 +119,9 @@ func last(shown []bool) int {
 	return 0
 }
 
-// fill widens columns up to what their text wants, evenly, and gives the room
+// fillUp widens columns up to what their text wants, evenly, and gives the room
 // that is left.
-func fill(cols []column, w, want []int, shown []bool, grow bool, left int) int {
+func fillUp(cols []column, w, want []int, shown []bool, grow bool, left int) int {
 	for left > 0 {
 		// The narrowest first: short columns are whole before long ones are.
 		at := -1
