@@ -56,7 +56,7 @@ func NewRoot(f *factory.Factory) *cobra.Command {
 	root.AddCommand(
 		newUp(f), newDown(f), newStatus(f), newDoctor(f),
 		newContext(f), newConfig(f), newLogin(f), newLogout(f),
-		newMCP(f), newCompletion(f), newVersion(f), newSchema(f, root), newCommands(f, root), newPlugin(f), newRecord(f),
+		newDashboard(f), newMCP(f), newCompletion(f), newVersion(f), newSchema(f, root), newCommands(f, root), newPlugin(f), newRecord(f),
 	)
 	shareFrom(root, f)
 	addTopics(root)
@@ -71,7 +71,7 @@ func order(root *cobra.Command) {
 		id, title string
 		names     []string
 	}{
-		{"start", "Start here:", []string{"up", "down", "status", "doctor"}},
+		{"start", "Start here:", []string{"up", "down", "status", "doctor", "dashboard"}},
 		{"ai", "AI services:", []string{"chat", "predict", "services", "invoke", "providers", "sessions"}},
 		{"observe", "Observe:", []string{"logs", "metrics", "alerts"}},
 		{"respond", "Respond:", []string{"why", "changes", "timeline", "incident", "handoff", "runbook", "gate", "wait", "record"}},

@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 
 	xterm "golang.org/x/term"
 )
@@ -136,6 +137,27 @@ func (t *IO) Styles() Styles { return Styles{on: t.ColorEnabled} }
 
 // ErrStyles are the styles for Err.
 func (t *IO) ErrStyles() Styles { return Styles{on: t.ErrColorEnabled} }
+
+// ASCIIOnly says that braille and block characters cannot be expected to show.
+func (t *IO) ASCIIOnly() bool { return t.Accessible || t.Getenv("TERM") == "dumb" || !t.utf8() }
+
+// utf8 reads the locale as POSIX orders its variables.
+func (t *IO) utf8() bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if v := strings.ToUpper(t.Getenv(name)); v != "" {
+			return strings.Contains(v, "UTF-8") || strings.Contains(v, "UTF8")
+		}
+	}
+	return false
+}
+
+// Captured gives streams for a run inside of another one: no terminal, nothing
+// to read, and what is written goes to out and errOut.
+func Captured(out, errOut io.Writer, width int, env func(string) string) *IO {
+	t := &IO{In: strings.NewReader(""), Out: out, Err: errOut, Width: width, env: env, raw: func() (func(), error) { return func() {}, nil }}
+	t.decide()
+	return t
+}
 
 // Test gives streams over buffers with no terminal anywhere. A test that
 // plays a person sets StdinTTY and StdoutTTY and writes the keys into in.

@@ -169,9 +169,14 @@ func AskAny(f *Feeds, k Key, contexts []Context, q op.UntypedQuery, in any) tea.
 // Do runs work that is more than one question in every context, within the
 // same bounds and with the same message as Ask.
 func Do(f *Feeds, k Key, contexts []Context, work func(ctx context.Context, c Context) (any, error)) tea.Cmd {
+	return Within(f, k, askWithin, contexts, work)
+}
+
+// Within is Do with a bound of its own.
+func Within(f *Feeds, k Key, bound time.Duration, contexts []Context, work func(ctx context.Context, c Context) (any, error)) tea.Cmd {
 	ctx, gen := f.begin(k)
 	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(ctx, askWithin)
+		ctx, cancel := context.WithTimeout(ctx, bound)
 		defer cancel()
 		start := time.Now()
 		a := Answer{Key: k, Gen: gen, Results: make([]Result, len(contexts))}

@@ -16,6 +16,7 @@ import (
 	"github.com/aictl/aictl/internal/client"
 	"github.com/aictl/aictl/internal/config"
 	"github.com/aictl/aictl/internal/fail"
+	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/internal/output"
 	"github.com/aictl/aictl/internal/term"
 )
@@ -82,6 +83,11 @@ type Factory struct {
 	// Recorder keeps what the command is answered; nil where nothing is
 	// recorded.
 	Recorder *bundle.Recorder
+
+	// Proposed, when set, is given a change in place of the plan, the question
+	// and the change: the dashboard has its own way of asking. Its error is
+	// Mutate's.
+	Proposed func(d op.UntypedChange, in any) error
 
 	// Extra are the special formats that the command in hand can make.
 	Extra []output.Kind

@@ -196,6 +196,9 @@ func (f *Factory) Mutate(ctx context.Context, d op.UntypedChange, in any) (out a
 		return nil, false, err
 	}
 	spec := d.Describe()
+	if f.Proposed != nil {
+		return nil, false, f.Proposed(d, in)
+	}
 	if s.DryRun == "client" {
 		return op.Plan{
 			Operation: spec.ID, Summary: spec.Summary, Effect: spec.Effect,

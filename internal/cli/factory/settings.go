@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 	"github.com/aictl/aictl/internal/config"
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/output"
+	"github.com/aictl/aictl/internal/term"
 )
 
 // Target is one control plane that a command speaks to.
@@ -236,6 +238,33 @@ func (f *Factory) ContextNames() []string {
 		out = append(out, one.Name+"\t"+one.Server)
 	}
 	return out
+}
+
+// Named gives the target of one context by its name, as --context would.
+func (f *Factory) Named(name string) (Target, error) {
+	other := f.Again(f.IO)
+	other.Flags = f.Flags
+	other.Flags.Contexts = []string{name}
+	other.Flags.Set = maps.Clone(f.Flags.Set)
+	if other.Flags.Set == nil {
+		other.Flags.Set = map[string]bool{}
+	}
+	other.Flags.Set["context"] = true
+	delete(other.Flags.Set, "server")
+	s, err := other.Settings()
+	if err != nil {
+		return Target{}, err
+	}
+	return s.Targets[0], nil
+}
+
+// Again makes a factory of the same process and program for another run with
+// its own streams and flags.
+func (f *Factory) Again(io *term.IO) *Factory {
+	other := New(io, f.Env)
+	other.Args0, other.Cwd, other.Now, other.Version = f.Args0, f.Cwd, f.Now, f.Version
+	other.Transport, other.Direct = f.Transport, f.Direct
+	return other
 }
 
 // readyAnswer is what /readyz says.

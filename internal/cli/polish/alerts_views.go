@@ -168,7 +168,7 @@ func (c *alertsCommand) drawValues(p *output.Printer, d api.AlertDetail) error {
 	if _, err := fmt.Fprintln(p.Out()); err != nil {
 		return err
 	}
-	size := plot.Options{Width: min(c.f.IO.Width, plotWidth), Height: plotHeight, ASCII: asciiOnly(c.f.IO)}
+	size := plot.Options{Width: min(c.f.IO.Width, plotWidth), Height: plotHeight, ASCII: c.f.IO.ASCIIOnly()}
 	return (&metricsCommand{c.f}).draw(p.Out(), r, size, nil)
 }
 

@@ -34,6 +34,8 @@ func deployRuns(f *factory.Factory) map[string]Run {
 		api.DeployApply.ID:   c.apply,
 		api.DeployWait.ID:    c.wait,
 		api.DeployLogs.ID:    c.logs,
+
+		api.DeployReplicas.ID: c.replicas,
 	}
 	for id, run := range map[string]Run{
 		api.DeployScale.ID:   changing(c, api.DeployScale, func(in *api.DeployScaleInput) *api.WorkloadName { return &in.WorkloadName }),

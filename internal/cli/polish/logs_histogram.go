@@ -63,7 +63,7 @@ func (c *logsCommand) histogram(cmd *cobra.Command, in any) error {
 		return output.List(p, bucketColumns(), buckets)
 	}
 	t := c.f.IO
-	ascii := t.Accessible || t.Getenv("TERM") == "dumb" || !utf8Locale(t.Getenv)
+	ascii := t.ASCIIOnly()
 	_, err = io.WriteString(p.Out(), drawHistogram(p.Env(), buckets, ascii))
 	return err
 }

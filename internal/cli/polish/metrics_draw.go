@@ -17,15 +17,10 @@ import (
 	"github.com/aictl/aictl/internal/term"
 )
 
-// asciiOnly says that braille and block characters cannot be expected to show.
-func asciiOnly(t *term.IO) bool {
-	return t.Accessible || t.Getenv("TERM") == "dumb" || !utf8Locale(t.Getenv)
-}
-
 // plotSize is the size of --size, or the terminal's, a line kept for the
 // prompt.
 func plotSize(f *factory.Factory, cmd *cobra.Command) (plot.Options, error) {
-	o := plot.Options{Width: f.IO.Width, Height: f.IO.Height, ASCII: asciiOnly(f.IO)}
+	o := plot.Options{Width: f.IO.Width, Height: f.IO.Height, ASCII: f.IO.ASCIIOnly()}
 	if o.Height <= 0 {
 		o.Height = term.DefaultHeight
 	}

@@ -178,7 +178,7 @@ func (c *metricsCommand) summaryColumns() output.View[summed] {
 			num("last", value(func(s summed) float64 { return s.end })),
 			num("points", func(s summed) string { return strconv.Itoa(s.points) }),
 			num("gaps", func(s summed) string { return strconv.Itoa(s.gaps) }),
-			col("trend", func(s summed) string { return plot.Spark(s.grid, 24, asciiOnly(c.f.IO)) }),
+			col("trend", func(s summed) string { return plot.Spark(s.grid, 24, c.f.IO.ASCIIOnly()) }),
 		},
 	}
 }
@@ -219,7 +219,7 @@ func (c *metricsCommand) showTop(p *output.Printer, out any) error {
 				for i, v := range r.Recent {
 					values[i] = float64(v)
 				}
-				return plot.Spark(values, 24, asciiOnly(c.f.IO))
+				return plot.Spark(values, 24, c.f.IO.ASCIIOnly())
 			}),
 		},
 	}, t, t.Rows)

@@ -117,14 +117,3 @@ func plotStyle(c plot.Class) term.Style {
 	}
 	return term.Plain
 }
-
-// utf8Locale reports whether the terminal can be expected to show braille.
-func utf8Locale(env func(string) string) bool {
-	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
-		if v := env(name); v != "" {
-			v = strings.ToUpper(v)
-			return strings.Contains(v, "UTF-8") || strings.Contains(v, "UTF8")
-		}
-	}
-	return false
-}

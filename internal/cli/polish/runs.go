@@ -77,6 +77,7 @@ var Flags = map[string]func(*factory.Factory, *cobra.Command){
 	api.LogsPatterns.ID:    windowFlags,
 	api.LogsDiff.ID:        diffFlags,
 	api.DeployList.ID:      allNamespacesFlag,
+	api.DeployReplicas.ID:  allNamespacesFlag,
 	api.DeployCompare.ID:   deployDiffFlags,
 	api.DeployScale.ID:     watchFlags,
 	api.DeployRestart.ID:   watchFlags,

@@ -88,7 +88,7 @@ func (c *timelineCommand) draw(p *output.Printer, t api.Timeline) error {
 			minute = m
 		}
 		sign := signs[r.Kind]
-		if sign == "" || asciiOnly(c.f.IO) {
+		if sign == "" || c.f.IO.ASCIIOnly() {
 			sign = "*"
 		}
 		words := term.SafeLine(r.Title)

@@ -168,7 +168,7 @@ func (c *whyCommand) plot(b *strings.Builder, p *output.Printer, w api.Why) {
 		}
 	}
 	b.WriteString("\n")
-	size := plot.Options{Width: min(c.f.IO.Width, 100), Height: 10, ASCII: asciiOnly(c.f.IO)}
+	size := plot.Options{Width: min(c.f.IO.Width, 100), Height: 10, ASCII: c.f.IO.ASCIIOnly()}
 	_ = writePlot(b, p.Env().Styles, plot.DrawChart(chart, size)) // a Builder takes everything
 }
 
