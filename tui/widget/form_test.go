@@ -247,3 +247,28 @@ func FuzzFormSchema(f *testing.F) {
 		}
 	})
 }
+
+func TestDescribe(t *testing.T) {
+	var b strings.Builder
+	for _, m := range Describe(json.RawMessage(forecastSchema)) {
+		star := ""
+		if m.Required {
+			star = "*"
+		}
+		fmt.Fprintf(&b, "%s%s%s | %s | %s\n", strings.Repeat("  ", m.Depth), m.Name, star, m.Type, m.About)
+	}
+	require.Equal(t, `points* | array of object | the observations; at least 1 items
+  time | string | 
+  value | number | 
+horizon | integer | steps to forecast; default 12; at least 1; at most 500
+level | array of number | levels in percent
+model | auto, ets, theta | default auto
+robust | boolean | 
+step | string | matches ^[0-9]+[hd]$
+where | object | 
+  region* | string | 
+  zone | string | at most 3 characters
+until | number | 
+`, b.String())
+	require.Empty(t, Describe(json.RawMessage(`{"$ref":"#"}`)))
+}

@@ -1,0 +1,49 @@
+package asked_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/aictl/aictl/internal/fail"
+	"github.com/aictl/aictl/tui/asked"
+	"github.com/aictl/aictl/tui/feed"
+)
+
+func read(_ string, out any) []string { return out.([]string) } //nolint:forcetypeassert // the tests' own
+
+func TestAContextThatFailsKeepsItsRows(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	both := []feed.Context{{Name: "a"}, {Name: "b"}}
+	var l asked.Listing[string]
+	require.False(t, l.Known())
+	require.True(t, l.Due(now, time.Second))
+	l.Begin(both, now)
+	require.True(t, l.Busy())
+	require.False(t, l.Due(now.Add(time.Hour), time.Second))
+	l.Take(feed.Answer{Results: []feed.Result{{Context: "a", Out: []string{"1"}}, {Context: "b", Out: []string{"2", "3"}}}}, now, read)
+	require.Equal(t, []string{"1", "2", "3"}, l.Rows())
+	require.Empty(t, l.Troubles(now))
+
+	later := now.Add(3 * time.Minute)
+	l.Begin(both, later)
+	down := fail.New(fail.Unavailable, "connection refused").Hint("aictl doctor")
+	l.Take(feed.Answer{Results: []feed.Result{{Context: "a", Out: []string{"9"}}, {Context: "b", Err: down}}}, later, read)
+	require.Equal(t, []string{"9", "2", "3"}, l.Rows())
+	got := l.Troubles(later)
+	require.Len(t, got, 1)
+	require.Equal(t, "b", got[0].Who)
+	require.Equal(t, "connection refused; what is shown is 3m old", got[0].What)
+	require.Equal(t, "aictl doctor", got[0].Next)
+
+	l.Begin(both, later)
+	l.Take(feed.Answer{Results: []feed.Result{{Context: "a", Err: context.Canceled}, {Context: "b", Err: context.Canceled}}}, later, read)
+	require.Equal(t, []string{"9", "2", "3"}, l.Rows())
+	require.Len(t, l.Troubles(later), 1)
+
+	l.Begin(both[:1], later)
+	require.Equal(t, []string{"9"}, l.Rows())
+	require.Empty(t, l.Troubles(later))
+}
