@@ -150,10 +150,11 @@ func (l *podLister) source() *source {
 	s := &source{c: l.c, client: l.c.core(), resource: "pods", ns: l.ns, o: l.o}
 	s.list = func(ctx context.Context) (string, error) {
 		version, err := l.list(ctx)
-		if err != nil && l.synced && ctx.Err() == nil { // what was told grows old
+		code := fail.CodeOf(err)
+		if err != nil && l.synced && ctx.Err() == nil && code != fail.Forbidden && code != fail.Auth { // what was told grows old; those two end it
 			l.tell(api.ReplicaEvent{
 				Type: api.ReplicaNotice, Engine: l.c.Engine(), Context: l.c.name, Message: "the pods cannot be watched now: " + err.Error(),
-				Failure: &api.BackendFailure{Backend: l.c.Engine(), Code: fail.CodeOf(err), Message: err.Error(), Next: fail.From(err).Next},
+				Failure: &api.BackendFailure{Backend: l.c.Engine(), Code: code, Message: err.Error(), Next: fail.From(err).Next},
 			})
 		}
 		return version, err

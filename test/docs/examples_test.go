@@ -105,7 +105,7 @@ func TestHelpExamplesRun(t *testing.T) {
 			}
 			must(t, "aictl secrets sync --from vault:app/ --to vault:staging/ --prune --yes"+names)
 		}
-		if strings.HasPrefix(example, "aictl alerts watch") || strings.HasPrefix(example, "aictl mcp --listen") { // it goes on until Ctrl-C
+		if strings.HasPrefix(example, "aictl alerts watch") || example == "aictl deploy replicas --watch" || strings.HasPrefix(example, "aictl mcp --listen") { // it goes on until Ctrl-C
 			example = "timeout -s INT 2 " + example + "; test $? = 124"
 		}
 		if strings.HasPrefix(example, "aictl incident ") { // one that is open, with a note

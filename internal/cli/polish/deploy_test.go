@@ -86,6 +86,13 @@ func (d *deployDesk) command(t *testing.T, args ...string) func(context.Context)
 			_, _ = w.Write([]byte(`{"type":"workload","time":"2026-03-01T12:00:00Z","message":"1 of 3 replicas updated"}` + "\n")) // what is read tells
 			return
 		}
+		if d.cut > 0 && strings.HasSuffix(req.URL.Path, "/replicas") {
+			d.cut--
+			w.Header().Set("Content-Type", "application/jsonl")
+			_, _ = w.Write([]byte(`{"type":"replica","replica":{"engine":"kubernetes","namespace":"shop","name":"web-9-9","state":"Running","ready":true,"containers":1,"ready_containers":1,"restarts":0,"created":"2026-03-01T12:00:00Z"}}` + "\n" +
+				`{"type":"synced","engine":"kubernetes"}` + "\n" + `{"type":"synced"}` + "\n"))
+			return
+		}
 		if req.URL.Host == d.down {
 			fail.WriteProblem(w, fail.New(fail.Unavailable, "down"))
 			return

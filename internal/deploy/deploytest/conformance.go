@@ -47,6 +47,7 @@ func Conformance(t *testing.T, setup func(t *testing.T) Target) {
 		"list": list, "get": get, "watch": watch, "a deleted one ends its watch": gone, "history": history, "undo": undo, "conflict": conflict,
 		"one of many wins": race, "dry": dry, "scale": scale, "restart": restart, "pause": pause, "delete": remove, "related": related,
 		"mistakes": mistakes, "cancelled": cancelled, "logs": logs, "logs that are followed": follow,
+		"replicas": replicas, "replicas that are watched": replicasWatched,
 	}
 	for name, f := range tests {
 		t.Run(name, func(t *testing.T) {

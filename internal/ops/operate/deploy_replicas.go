@@ -36,14 +36,14 @@ func deployReplicas(ctx context.Context, d Deps, in api.ReplicaFilter) iter.Seq2
 		}
 		events, stop := tellings(ctx, clusters, q)
 		defer stop()
-		m := &replicaMerge{yield: yield, named: in.Name != "", waits: len(clusters), answered: map[int]bool{}}
+		m := &replicaMerge{yield: yield, named: in.Name != "", watch: in.Watch, left: len(clusters), waits: len(clusters), answered: map[int]bool{}}
 		for t := range events {
 			if ctx.Err() == nil && !m.take(t) {
 				return
 			}
 		}
 		if err = ctx.Err(); err == nil {
-			err = m.end(in.Watch)
+			err = m.end()
 		}
 		if err != nil {
 			yield(api.ReplicaEvent{}, fail.From(err))
@@ -109,6 +109,8 @@ type replicaMerge struct {
 	yield    func(api.ReplicaEvent, error) bool
 	named    bool // one workload is asked for: an engine that has none of the name is no failure
 	answered map[int]bool
+	watch    bool
+	left     int // engines that have not ended
 	waits    int // engines that have neither answered nor ended
 	whole    bool
 	failed   []toldBy
@@ -120,6 +122,7 @@ type replicaMerge struct {
 func (m *replicaMerge) take(t toldBy) bool {
 	switch {
 	case t.done:
+		m.left--
 		if !m.answered[t.at] {
 			m.waits--
 		}
@@ -149,6 +152,9 @@ func (m *replicaMerge) account() bool {
 		return true
 	}
 	for ; m.noticed < len(m.failed); m.noticed++ {
+		if m.watch && m.left == 0 { // it is the stream's own end
+			return true
+		}
 		t := m.failed[m.noticed]
 		e := fail.From(t.err)
 		if !m.yield(api.ReplicaEvent{
@@ -166,9 +172,9 @@ func (m *replicaMerge) account() bool {
 }
 
 // end is the error that the stream ends with when no engine tells any more.
-func (m *replicaMerge) end(watch bool) error {
+func (m *replicaMerge) end() error {
 	switch {
-	case len(m.answered) > 0 && !watch:
+	case len(m.answered) > 0 && !m.watch:
 		return nil
 	case len(m.failed) > 0:
 		return m.failed[len(m.failed)-1].err
