@@ -1,0 +1,157 @@
+package overview
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/aictl/aictl/internal/api"
+	"github.com/aictl/aictl/internal/metrics"
+	"github.com/aictl/aictl/tui/pane"
+)
+
+// red is rate, errors and latency of a service over the window, on the steps of
+// the query; NaN is a gap.
+type red struct {
+	values [3][]float64
+	window [3]metrics.Window
+}
+
+// last is the newest value of a signal: that of the last two steps, as the
+// newest one may not have been scraped yet. NaN where there is none.
+func (r *red) last(i int) float64 {
+	v := r.values[i]
+	for k := len(v) - 1; k >= 0 && k >= len(v)-2; k-- {
+		if !math.IsNaN(v[k]) {
+			return v[k]
+		}
+	}
+	return math.NaN()
+}
+
+var stateRank = map[string]int{"down": 1, "degraded": 2, "unknown": 3, "ready": 4}
+
+// serviceRows are the services of every context, those in trouble first. One
+// that only the metrics know is shown, too: its state is unknown.
+func (p *Pane) serviceRows() []*row {
+	var out []*row
+	for _, c := range p.env.Contexts {
+		known := map[string]*row{}
+		at := func(service string) *row {
+			r, ok := known[service]
+			if !ok {
+				r = &row{
+					key: c.Name + "/" + service, to: "services", context: p.who(c.Name), name: safe(service),
+					word: "unknown", sign: unsure, subject: pane.Subject{Context: c.Name, Service: service},
+				}
+				if w, ok := p.workload(c.Name, service); ok {
+					r.subject.Namespace, r.subject.Workload = w.Namespace, workloadName(&w)
+				}
+				known[service] = r
+				out = append(out, r)
+			}
+			return r
+		}
+		list, _ := last[[]api.Service](p.list, c.Name)
+		for _, s := range list {
+			r := at(s.Name)
+			r.state(s.State)
+			if s.Ready < s.Replicas {
+				r.note = itoa(s.Ready) + " of " + itoa(s.Replicas) + " replicas ready"
+			}
+		}
+		health, _ := last[[]api.ServiceHealth](p.health, c.Name)
+		for _, h := range health {
+			r := at(h.Name)
+			r.state(h.State)
+			if h.Reason != "" {
+				r.note = safe(h.Reason)
+			}
+		}
+		p.addTraffic(c.Name, at)
+	}
+	slices.SortStableFunc(out, func(a, b *row) int {
+		return cmp.Or(cmp.Compare(stateRank[a.word], stateRank[b.word]), cmp.Compare(a.name, b.name))
+	})
+	return out
+}
+
+func (r *row) state(word string) {
+	r.word = safe(word)
+	switch word {
+	case "ready":
+		r.sign = ok
+	case "degraded":
+		r.sign, r.upset = warn, true
+	case "down":
+		r.sign, r.upset = bad, true
+	default:
+		r.sign = unsure
+	}
+}
+
+// unknownService is the label of calls that name no service.
+const unknownService = "unknown"
+
+func (p *Pane) addTraffic(context string, at func(string) *row) {
+	for i, s := range p.traffic {
+		answer, _ := last[api.MetricRange](s, context)
+		w := metrics.Window{From: answer.From, To: answer.To, Step: time.Duration(answer.Step)}
+		if w.Step <= 0 {
+			continue
+		}
+		for _, series := range answer.Series {
+			service := series.Labels["service"]
+			if service == "" || service == unknownService {
+				continue
+			}
+			r := at(service)
+			if r.red == nil {
+				r.red = &red{}
+			}
+			r.red.values[i], r.red.window[i] = w.Grid(series), w
+		}
+	}
+}
+
+// shown writes the value of a signal in few characters.
+func shown(signal int, v float64) string {
+	switch {
+	case math.IsNaN(v) || math.IsInf(v, 0):
+		return "-"
+	case signal == 0:
+		return digits(v) + "/s"
+	case signal == 1:
+		return digits(100*v) + "%"
+	case v < 0.001:
+		return digits(1e6*v) + "µs"
+	case v < 1:
+		return digits(1000*v) + "ms"
+	}
+	return digits(v) + "s"
+}
+
+// digits writes a value that is not negative with three digits at most, and
+// what is greater than a thousand with its prefix.
+func digits(v float64) string {
+	prefix := ""
+	for _, s := range []string{"k", "M", "G", "T"} {
+		if v < 999.5 {
+			break
+		}
+		v, prefix = v/1000, s
+	}
+	switch {
+	case v == 0:
+		return "0"
+	case v >= 99.95:
+		return strconv.FormatFloat(v, 'f', 0, 64) + prefix
+	case v >= 9.995:
+		return strconv.FormatFloat(v, 'f', 1, 64) + prefix
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64) + prefix
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
