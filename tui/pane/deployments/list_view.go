@@ -1,0 +1,283 @@
+package deployments
+
+import (
+	"cmp"
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/aictl/aictl/internal/api"
+	"github.com/aictl/aictl/internal/fail"
+	"github.com/aictl/aictl/tui/theme"
+	"github.com/aictl/aictl/tui/widget"
+)
+
+// listColumns are the columns that are there only where they say something.
+type listColumns struct{ contexts, namespaces, engines bool }
+
+// arrange gives the table the columns that the rows need.
+func (l *list) arrange(rows []row) {
+	want := listColumns{contexts: len(l.p.env.Contexts) > 1, namespaces: l.p.all()}
+	for i := range rows {
+		want.contexts = want.contexts || rows[i].Context != rows[0].Context && rows[i].Context != "" && rows[0].Context != ""
+		want.namespaces = want.namespaces || rows[i].Namespace != rows[0].Namespace
+		want.engines = want.engines || rows[i].Engine != rows[0].Engine
+	}
+	if want == l.columns {
+		return
+	}
+	l.columns = want
+	cursor, at := "", false
+	if r, ok := l.table.Current(); ok {
+		cursor, at = r.key(), true
+	}
+	var marks []string
+	for _, r := range l.table.Marked() {
+		marks = append(marks, r.key())
+	}
+	old, err := json.Marshal(l.table.Save())
+	l.table = l.makeTable()
+	if err == nil {
+		l.table.Restore(old)
+	}
+	l.table.Set(rows)
+	for _, k := range marks {
+		if l.table.Select(k) {
+			l.table.Act("list.mark")
+		}
+	}
+	l.table.Filter(l.expr)
+	if at {
+		l.table.Select(cursor)
+	}
+}
+
+func (l *list) makeTable() *widget.Table[row] {
+	p := l.p
+	th := func() *theme.Theme { return p.env.Theme }
+	type column = widget.Column[row]
+	columns := []column{{
+		Name: "STATE", Min: 10, Max: 15,
+		Text: func(r *row) string {
+			if !r.stale.IsZero() {
+				return p.signs().old + " was " + r.State
+			}
+			return p.state(&r.Workload)
+		},
+		Style: func(r *row) theme.Style {
+			if !r.stale.IsZero() {
+				return th().Muted
+			}
+			return th().Severity(r.State)
+		},
+		Compare: func(a, b *row) int { return stateRank(a.State) - stateRank(b.State) },
+	}}
+	if l.columns.contexts {
+		columns = append(columns, column{Name: "CONTEXT", Min: 7, Max: 20, Drop: 3, Text: func(r *row) string {
+			if len(p.env.Contexts) > 1 || r.Context == "" {
+				return r.asked
+			}
+			return r.Context
+		}})
+	}
+	if l.columns.namespaces {
+		columns = append(columns, column{Name: "NAMESPACE", Min: 9, Max: 24, Drop: 4, Text: func(r *row) string { return r.Namespace }})
+	}
+	columns = append(columns,
+		column{Name: "NAME", Min: 20, Max: 48, Text: func(r *row) string { return title(&r.Workload) }},
+		column{
+			Name: "READY", Min: 5, Max: 9, Right: true,
+			Text: func(r *row) string { return strconv.Itoa(r.Ready) + "/" + strconv.Itoa(r.Desired) },
+			Style: func(r *row) theme.Style {
+				if r.Ready < r.Desired {
+					return th().Warn
+				}
+				return theme.Style{}
+			},
+			Compare: func(a, b *row) int {
+				return cmp.Or(cmp.Compare(a.Ready-a.Desired, b.Ready-b.Desired), cmp.Compare(a.Desired, b.Desired))
+			},
+		},
+		column{Name: "UPDATED", Min: 7, Max: 7, Right: true, Drop: 7, Text: func(r *row) string { return strconv.Itoa(r.Updated) }, Compare: func(a, b *row) int { return cmp.Compare(a.Updated, b.Updated) }},
+		column{Name: "REV", Min: 3, Max: 8, Right: true, Drop: 2, Text: func(r *row) string { return r.Revision }, Compare: func(a, b *row) int { return byNumber(a.Revision, b.Revision) }},
+		column{Name: "CHANGED", Min: 7, Max: 7, Right: true, Drop: 1, Text: func(r *row) string { return p.ago(r.Changed) }, Compare: func(a, b *row) int { return a.Changed.Compare(b.Changed) }},
+		column{Name: "IMAGE", Min: 14, Max: 44, Grow: true, Drop: 6, Text: func(r *row) string { return shortImages(r.Images) }},
+		column{Name: "CAUSE", Min: 16, Max: 60, Grow: true, Drop: 5, Text: func(r *row) string { return oneLine(r.Cause) }},
+		column{Name: "AGE", Min: 4, Max: 6, Right: true, Drop: 8, Text: func(r *row) string { return p.ago(r.Created) }, Compare: func(a, b *row) int { return a.Created.Compare(b.Created) }},
+	)
+	if l.columns.engines {
+		columns = append(columns, column{Name: "ENGINE", Min: 10, Max: 10, Drop: 9, Text: func(r *row) string { return r.Engine }})
+	}
+	return widget.NewTable(th, func(r *row) string { return r.key() }, columns...)
+}
+
+// byNumber orders revisions, which mostly are numbers.
+func byNumber(a, b string) int {
+	x, errX := strconv.Atoi(a)
+	y, errY := strconv.Atoi(b)
+	if errX == nil && errY == nil {
+		return cmp.Compare(x, y)
+	}
+	return cmp.Compare(a, b)
+}
+
+// shortImages leaves out where images come from: the name and the tag tell
+// revisions apart.
+func shortImages(images []string) string {
+	out := make([]string, len(images))
+	for i, image := range images {
+		out[i] = image[strings.LastIndexByte(image, '/')+1:]
+	}
+	return strings.Join(out, ",")
+}
+
+func (l *list) view(width, height int) string {
+	head := l.head(width, height)
+	l.shown = len(head)
+	l.table.ASCII, l.table.Empty = l.p.env.ASCII, l.nothing()
+	table := l.table.View(width, height-len(head))
+	return widget.Join(append(head, widget.Clip(table, width, height-len(head))...))
+}
+
+// head are the lines above the table: how many of what, who did not answer,
+// what waits. A small screen has the table alone.
+func (l *list) head(width, height int) []string {
+	if height < 4 {
+		return nil
+	}
+	out := []string{widget.Columns(l.summary(), l.p.env.Theme.Muted.Render(l.side()), width)}
+	notes := append(l.failures(), l.p.change.notes(l.p)...)
+	room := max(1, height/4)
+	for i, n := range notes {
+		if i == room-1 && len(notes) > room {
+			out = append(out, widget.Cut(l.p.env.Theme.Warn.Render("! and "+strconv.Itoa(len(notes)-i)+" more that did not answer"), width))
+			break
+		}
+		out = append(out, widget.Cut(n, width))
+	}
+	return out
+}
+
+func (l *list) summary() string {
+	th := l.p.env.Theme
+	if l.total == 0 && !l.known() {
+		return th.Bold.Render("Workloads")
+	}
+	out := []string{th.Bold.Render(plural(l.total, "workload"))}
+	for _, s := range []string{"failed", "degraded", "progressing", "paused", "ready", "stopped"} {
+		if n := l.states[s]; n > 0 {
+			out = append(out, th.Severity(s).Render(thousands(n)+" "+s))
+		}
+	}
+	if n := l.states["old"]; n > 0 {
+		out = append(out, th.Warn.Render(thousands(n)+" not known now"))
+	}
+	return strings.Join(out, th.Muted.Render(l.p.signs().dot))
+}
+
+// known says that some context has answered.
+func (l *list) known() bool {
+	for _, a := range l.asked {
+		if !a.at.IsZero() && a.err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// side is what is shown, at the right end of the first line.
+func (l *list) side() string {
+	var out []string
+	if l.trouble {
+		out = append(out, "only troubled")
+	}
+	if l.expr != "" {
+		out = append(out, "/"+safe(l.expr))
+	}
+	if l.table.Total() > 0 {
+		out = append(out, l.table.Position())
+	}
+	switch ns := l.p.asked(); {
+	case ns == "*":
+		out = append(out, "all namespaces")
+	case ns != "":
+		out = append(out, "namespace "+safe(ns))
+	case len(l.p.env.Contexts) == 1 && l.p.env.Primary().Namespace != "":
+		out = append(out, "namespace "+safe(l.p.env.Primary().Namespace))
+	}
+	return strings.Join(out, l.p.signs().dot)
+}
+
+// failures names the contexts and the engines that did not answer.
+func (l *list) failures() []string {
+	var out []string
+	for _, c := range l.p.env.Contexts {
+		a := l.asked[c.Name]
+		if a == nil {
+			continue
+		}
+		who := ""
+		if len(l.p.env.Contexts) > 1 {
+			who = "context " + c.Name + ": "
+		}
+		if a.err != nil {
+			out = append(out, l.p.failure(who, fail.From(a.err).Error(), fail.From(a.err).Next, l.oldest(a)))
+		}
+		for _, f := range a.failed {
+			out = append(out, l.p.backendFailure(who, f))
+		}
+	}
+	return out
+}
+
+// oldest is how old the rows of a context that does not answer are.
+func (l *list) oldest(a *listing) string {
+	for i := range a.rows {
+		if !a.rows[i].stale.IsZero() {
+			return "as of " + l.p.agoWords(a.rows[i].stale)
+		}
+	}
+	return ""
+}
+
+func (p *Pane) backendFailure(who string, f api.BackendFailure) string {
+	return p.failure(who, f.Backend+": "+f.Message, f.Next, "")
+}
+
+// failure is a line about what did not work, and what to do about it.
+func (p *Pane) failure(who, message, next, age string) string {
+	th := p.env.Theme
+	line := th.Warn.Render("! " + safe(who+message))
+	if age != "" {
+		line += th.Muted.Render(" (" + age + ")")
+	}
+	if next != "" {
+		line += th.Muted.Render(" "+p.signs().to+" ") + th.Accent.Render(safe(next))
+	}
+	return line
+}
+
+// failed is failure for an error.
+func (p *Pane) failed(what string, err error) string {
+	e := fail.From(err)
+	return p.failure(what+": ", e.Error(), e.Next, "")
+}
+
+// click selects a row; a second click opens it.
+func (l *list) click(_, y int) tea.Cmd {
+	y -= l.shown
+	was, _ := l.table.Current()
+	key := ""
+	if was != nil {
+		key = was.key()
+	}
+	if y < 0 || !l.table.Click(y) {
+		return nil
+	}
+	if now, ok := l.table.Current(); ok && now.key() == key {
+		return l.act("deployments.open")
+	}
+	return nil
+}
