@@ -38,6 +38,7 @@ type list struct {
 	// totals of what is known, before the filters.
 	states map[string]int
 	total  int
+	narrow bool
 	shown  int // lines above the table in the last view, for the mouse
 }
 

@@ -75,7 +75,7 @@ func (l *list) makeTable() *widget.Table[row] {
 		Compare: func(a, b *row) int { return stateRank(a.State) - stateRank(b.State) },
 	}}
 	if l.columns.contexts {
-		columns = append(columns, column{Name: "CONTEXT", Min: 7, Max: 20, Drop: 3, Text: func(r *row) string {
+		columns = append(columns, column{Name: "CONTEXT", Min: 7, Max: 20, Drop: 4, Text: func(r *row) string {
 			if len(p.env.Contexts) > 1 || r.Context == "" {
 				return r.asked
 			}
@@ -83,12 +83,12 @@ func (l *list) makeTable() *widget.Table[row] {
 		}})
 	}
 	if l.columns.namespaces {
-		columns = append(columns, column{Name: "NAMESPACE", Min: 9, Max: 24, Drop: 4, Text: func(r *row) string { return r.Namespace }})
+		columns = append(columns, column{Name: "NAMESPACE", Min: 9, Max: 24, Drop: 5, Text: func(r *row) string { return r.Namespace }})
 	}
 	columns = append(columns,
-		column{Name: "NAME", Min: 20, Max: 48, Text: func(r *row) string { return title(&r.Workload) }},
+		column{Name: "NAME", Min: 20, Max: 48, Text: l.name},
 		column{
-			Name: "READY", Min: 5, Max: 9, Right: true,
+			Name: "READY", Min: 5, Max: 9, Right: true, Drop: 1,
 			Text: func(r *row) string { return strconv.Itoa(r.Ready) + "/" + strconv.Itoa(r.Desired) },
 			Style: func(r *row) theme.Style {
 				if r.Ready < r.Desired {
@@ -100,17 +100,26 @@ func (l *list) makeTable() *widget.Table[row] {
 				return cmp.Or(cmp.Compare(a.Ready-a.Desired, b.Ready-b.Desired), cmp.Compare(a.Desired, b.Desired))
 			},
 		},
-		column{Name: "UPDATED", Min: 7, Max: 7, Right: true, Drop: 7, Text: func(r *row) string { return strconv.Itoa(r.Updated) }, Compare: func(a, b *row) int { return cmp.Compare(a.Updated, b.Updated) }},
-		column{Name: "REV", Min: 3, Max: 8, Right: true, Drop: 2, Text: func(r *row) string { return r.Revision }, Compare: func(a, b *row) int { return byNumber(a.Revision, b.Revision) }},
-		column{Name: "CHANGED", Min: 7, Max: 7, Right: true, Drop: 1, Text: func(r *row) string { return p.ago(r.Changed) }, Compare: func(a, b *row) int { return a.Changed.Compare(b.Changed) }},
-		column{Name: "IMAGE", Min: 14, Max: 44, Grow: true, Drop: 6, Text: func(r *row) string { return shortImages(r.Images) }},
-		column{Name: "CAUSE", Min: 16, Max: 60, Grow: true, Drop: 5, Text: func(r *row) string { return oneLine(r.Cause) }},
-		column{Name: "AGE", Min: 4, Max: 6, Right: true, Drop: 8, Text: func(r *row) string { return p.ago(r.Created) }, Compare: func(a, b *row) int { return a.Created.Compare(b.Created) }},
+		column{Name: "UPDATED", Min: 7, Max: 7, Right: true, Drop: 8, Text: func(r *row) string { return strconv.Itoa(r.Updated) }, Compare: func(a, b *row) int { return cmp.Compare(a.Updated, b.Updated) }},
+		column{Name: "REV", Min: 3, Max: 8, Right: true, Drop: 3, Text: func(r *row) string { return r.Revision }, Compare: func(a, b *row) int { return byNumber(a.Revision, b.Revision) }},
+		column{Name: "CHANGED", Min: 7, Max: 7, Right: true, Drop: 2, Text: func(r *row) string { return p.ago(r.Changed) }, Compare: func(a, b *row) int { return a.Changed.Compare(b.Changed) }},
+		column{Name: "IMAGE", Min: 14, Max: 44, Grow: true, Drop: 7, Text: func(r *row) string { return shortImages(r.Images) }},
+		column{Name: "CAUSE", Min: 16, Max: 60, Grow: true, Drop: 6, Text: func(r *row) string { return oneLine(r.Cause) }},
+		column{Name: "AGE", Min: 4, Max: 6, Right: true, Drop: 9, Text: func(r *row) string { return p.ago(r.Created) }, Compare: func(a, b *row) int { return a.Created.Compare(b.Created) }},
 	)
 	if l.columns.engines {
-		columns = append(columns, column{Name: "ENGINE", Min: 10, Max: 10, Drop: 9, Text: func(r *row) string { return r.Engine }})
+		columns = append(columns, column{Name: "ENGINE", Min: 10, Max: 10, Drop: 10, Text: func(r *row) string { return r.Engine }})
 	}
 	return widget.NewTable(th, func(r *row) string { return r.key() }, columns...)
+}
+
+// name is the workload's; where it is narrow without its kind, which would be
+// all that is seen of it.
+func (l *list) name(r *row) string {
+	if l.narrow {
+		return r.Name
+	}
+	return title(&r.Workload)
 }
 
 // byNumber orders revisions, which mostly are numbers.
@@ -134,6 +143,7 @@ func shortImages(images []string) string {
 }
 
 func (l *list) view(width, height int) string {
+	l.narrow = width < 40
 	head := l.head(width, height)
 	l.shown = len(head)
 	l.table.ASCII, l.table.Empty = l.p.env.ASCII, l.nothing()

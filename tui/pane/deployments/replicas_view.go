@@ -46,22 +46,22 @@ func (r *replicas) makeTable() *widget.Table[replicaRow] {
 		},
 	}}
 	if r.columns.contexts {
-		columns = append(columns, column{Name: "CONTEXT", Min: 7, Max: 20, Drop: 3, Text: func(x *replicaRow) string { return x.asked }})
+		columns = append(columns, column{Name: "CONTEXT", Min: 7, Max: 20, Drop: 4, Text: func(x *replicaRow) string { return x.asked }})
 	}
 	if r.columns.namespaces {
-		columns = append(columns, column{Name: "NAMESPACE", Min: 9, Max: 24, Drop: 4, Text: func(x *replicaRow) string { return x.Namespace }})
+		columns = append(columns, column{Name: "NAMESPACE", Min: 9, Max: 24, Drop: 5, Text: func(x *replicaRow) string { return x.Namespace }})
 	}
 	columns = append(columns,
 		column{Name: "REPLICA", Min: 24, Max: 60, Text: func(x *replicaRow) string { return x.Name }},
 		column{
-			Name: "READY", Min: 5, Max: 7, Right: true,
+			Name: "READY", Min: 5, Max: 7, Right: true, Drop: 1,
 			Text: func(x *replicaRow) string { return strconv.Itoa(x.ReadyContainers) + "/" + strconv.Itoa(x.Containers) },
 			Compare: func(a, b *replicaRow) int {
 				return cmp.Compare(a.ReadyContainers-a.Containers, b.ReadyContainers-b.Containers)
 			},
 		},
 		column{
-			Name: "RESTARTS", Min: 8, Max: 8, Right: true, Drop: 2,
+			Name: "RESTARTS", Min: 8, Max: 8, Right: true, Drop: 3,
 			Text: func(x *replicaRow) string { return strconv.Itoa(x.Restarts) },
 			Style: func(x *replicaRow) theme.Style {
 				if x.Restarts > 0 {
@@ -71,11 +71,11 @@ func (r *replicas) makeTable() *widget.Table[replicaRow] {
 			},
 			Compare: func(a, b *replicaRow) int { return cmp.Compare(a.Restarts, b.Restarts) },
 		},
-		column{Name: "AGE", Min: 4, Max: 6, Right: true, Drop: 1, Text: func(x *replicaRow) string { return p.ago(x.Created) }, Compare: func(a, b *replicaRow) int { return a.Created.Compare(b.Created) }},
-		column{Name: "NODE", Min: 12, Max: 40, Drop: 5, Text: func(x *replicaRow) string { return x.Node }},
-		column{Name: "IP", Min: 15, Max: 40, Drop: 8, Text: func(x *replicaRow) string { return x.IP }},
-		column{Name: "WORKLOAD", Min: 20, Max: 60, Grow: true, Drop: 6, Text: func(x *replicaRow) string { return x.Workload }},
-		column{Name: "REV", Min: 10, Max: 12, Drop: 7, Text: func(x *replicaRow) string { return x.Revision }},
+		column{Name: "AGE", Min: 4, Max: 6, Right: true, Drop: 2, Text: func(x *replicaRow) string { return p.ago(x.Created) }, Compare: func(a, b *replicaRow) int { return a.Created.Compare(b.Created) }},
+		column{Name: "NODE", Min: 12, Max: 40, Drop: 6, Text: func(x *replicaRow) string { return x.Node }},
+		column{Name: "IP", Min: 15, Max: 40, Drop: 9, Text: func(x *replicaRow) string { return x.IP }},
+		column{Name: "WORKLOAD", Min: 20, Max: 60, Grow: true, Drop: 7, Text: func(x *replicaRow) string { return x.Workload }},
+		column{Name: "REV", Min: 10, Max: 12, Drop: 8, Text: func(x *replicaRow) string { return x.Revision }},
 	)
 	return widget.NewTable(th, func(x *replicaRow) string { return x.key }, columns...)
 }
