@@ -167,6 +167,9 @@ func (c *Chart) legend(groups []group, s *sheet, more, lines int, o Options, suf
 			sign = string(seriesLetter(i))
 		}
 		stats := summary(one, c.From, c.To, format)
+		if runewidth.StringWidth(one.Name)+runewidth.StringWidth(stats) > o.Width-3 {
+			stats, _, _ = strings.Cut(stats, ",") // what a curve is comes before how it was
+		}
 		if c.looked() {
 			stats = one.said(c.Cursor, c.Zone, format)
 		}
