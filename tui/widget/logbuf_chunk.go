@@ -1,69 +1,25 @@
 package widget
 
-import "time"
-
 // logChunk is a run of lines that is complete: it never changes again, so that
 // a search may read it while the view goes on.
 //
-// Of each line 12 bytes stay as they are, for what the list and its jumps look
-// at without unpacking anything: the time, the level, the service, the kind.
+// Of each line some 5 bytes stay as they are, for what the list and its jumps
+// look at without unpacking anything: the time, the level, the service, the kind.
 // The rest is in two packs, as a list reads messages only: head (the messages)
 // and body (ids, traces, documents).
 type logChunk struct {
 	first      int64 // the number of the first line
-	at         []int64
-	tags       []lineTag
+	n          int   // how many there are
+	times      lineTimes
+	tags       lineTags
 	head, body []byte
 }
 
-func (c *logChunk) end() int64 { return c.first + int64(len(c.at)) }
+func (c *logChunk) end() int64 { return c.first + int64(c.n) }
 
 // size is what the chunk occupies, in bytes.
 func (c *logChunk) size() int64 {
-	return int64(len(c.head)+len(c.body)) + int64(len(c.at))*(8+4) + 160
-}
-
-// noTime is the time of a line that has none, or one that 64 bits of
-// nanoseconds do not hold.
-const noTime = -1 << 63
-
-func packTime(t time.Time) int64 {
-	if y := t.Year(); y < 1678 || y > 2261 {
-		return noTime
-	}
-	return t.UnixNano()
-}
-
-func unpackTime(at int64) time.Time {
-	if at == noTime {
-		return time.Time{}
-	}
-	return time.Unix(0, at).UTC()
-}
-
-// lineTag is, from the lowest bit: kind (2), late (1), level (5), origin (8),
-// service (16). The last number of a dictionary says that the word is in the
-// head.
-type lineTag uint32
-
-const (
-	oddLevel   = 1<<5 - 1
-	oddOrigin  = 1<<8 - 1
-	oddService = 1<<16 - 1
-)
-
-func (t lineTag) kind() LogKind { return LogKind(t & 3) }
-func (t lineTag) late() bool    { return t&4 != 0 }
-func (t lineTag) level() int    { return int(t >> 3 & oddLevel) }
-func (t lineTag) origin() int   { return int(t >> 8 & oddOrigin) }
-func (t lineTag) service() int  { return int(t >> 16) }
-
-func makeTag(l *LogLine, level, origin, service int) lineTag {
-	t := lineTag(l.Kind)&3 | lineTag(level)<<3 | lineTag(origin)<<8 | lineTag(service)<<16 //nolint:gosec // the dictionaries are bounded
-	if l.Late {
-		t |= 4
-	}
-	return t
+	return int64(len(c.head)+len(c.body)+c.times.size()+c.tags.size()) + 200
 }
 
 // chunkHead and chunkBody are the packs of a chunk, unpacked.
@@ -96,15 +52,16 @@ func (p *packer) column(lines []LogLine, of func(i int, l *LogLine) string) {
 	clear(p.values)
 }
 
-// pack makes a chunk of lines. tags are kept.
+// pack makes a chunk of lines.
 func (p *packer) pack(first int64, lines []LogLine, tags []lineTag) *logChunk {
 	if p.w == nil {
 		p.w = newColumnWriter()
 	}
-	c := &logChunk{first: first, at: make([]int64, len(lines)), tags: tags}
+	at := make([]int64, len(lines))
 	for i := range lines {
-		c.at[i] = packTime(lines[i].Time)
+		at[i] = packTime(lines[i].Time)
 	}
+	c := &logChunk{first: first, n: len(lines), times: packTimes(at), tags: packTags(tags)}
 	p.out = p.out[:0]
 	p.column(lines, func(_ int, l *LogLine) string { return l.Message })
 	p.column(lines, func(i int, l *LogLine) string { return odd(tags[i].level() == oddLevel, l.Level) })
@@ -137,7 +94,7 @@ func odd(is bool, word string) string {
 }
 
 func (u *unpacker) head(c *logChunk) *chunkHead {
-	r, n := columnReader{c.head, u}, len(c.at)
+	r, n := columnReader{c.head, u}, c.n
 	h := &chunkHead{messages: r.column(n), levels: r.column(n), origins: r.column(n), services: r.column(n)}
 	h.size = 4 * 16 * n
 	for _, m := range h.messages {
@@ -147,7 +104,7 @@ func (u *unpacker) head(c *logChunk) *chunkHead {
 }
 
 func (u *unpacker) body(c *logChunk) *chunkBody {
-	r, n := columnReader{c.body, u}, len(c.at)
+	r, n := columnReader{c.body, u}, c.n
 	b := &chunkBody{ids: r.column(n), traces: r.column(n), sources: r.column(n)}
 	b.docs = readShredded(&r, n)
 	return b

@@ -79,7 +79,7 @@ func (s *LogSnapshot) Each(ctx context.Context, from, to int64, full bool, only 
 }
 
 // nextLevel finds the next line after n (before it where step is -1) whose
-// level or kind is wanted. It looks at 4 bytes a line.
+// level or kind is wanted. It looks at a byte a line.
 func (b *LogBuf) nextLevel(n int64, step int64, want func(kind LogKind, level string) bool) (int64, bool) {
 	var good [oddLevel + 1]bool
 	for i, w := range b.levels.words {
@@ -94,7 +94,7 @@ func (b *LogBuf) nextLevel(n int64, step int64, want func(kind LogKind, level st
 			continue
 		}
 		for c := b.chunk(n); n >= max(c.first, b.first) && n < c.end(); n += step {
-			if t := c.tags[n-c.first]; t.kind() == LogEntry && good[t.level()] || t.kind() != LogEntry && want(t.kind(), "") {
+			if t := c.tags.at(int(n - c.first)); t.kind() == LogEntry && good[t.level()] || t.kind() != LogEntry && want(t.kind(), "") {
 				return n, true
 			}
 		}
