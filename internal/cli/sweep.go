@@ -56,6 +56,7 @@ var asks = map[string]func(inventory) [][]string{
 	"deploy.status":     func(v inventory) [][]string { return each(v.workloads) },
 	"deploy.history":    func(v inventory) [][]string { return each(v.workloads) },
 	"deploy.diff":       func(v inventory) [][]string { return each(v.workloads) },
+	"deploy.replicas":   func(inventory) [][]string { return [][]string{nil} }, // a stream that ends, without --watch
 	"alerts.show":       func(v inventory) [][]string { return each(v.alerts) },
 	"alerts.rules":      func(v inventory) [][]string { return append([][]string{nil}, each(v.rules)...) },
 	"why.ask":           func(v inventory) [][]string { return each(slices.Concat(v.alerts, v.services)) },
@@ -104,12 +105,12 @@ func lines(v inventory, has func(path []string, flag string) bool) (asked [][]st
 			if !slices.ContainsFunc(hidden, func(q op.UntypedQuery) bool { return q.Describe().ID == s.ID }) {
 				left = append(left, bundle.Omitted{Operation: s.ID, Reason: "the sweep does not know how to ask it"})
 			}
-		case d.Shape() != op.ShapeQuery:
-			left = append(left, bundle.Omitted{Operation: s.ID, Reason: "a stream of what comes"})
 		case build != nil:
 			for _, args := range build(v) {
 				asked = append(asked, slices.Concat(path, args))
 			}
+		case d.Shape() != op.ShapeQuery:
+			left = append(left, bundle.Omitted{Operation: s.ID, Reason: "a stream of what comes"})
 		case needs(d):
 			left = append(left, bundle.Omitted{Operation: s.ID, Reason: "the sweep does not know what to ask it about"})
 		default:
