@@ -79,6 +79,10 @@ func (p *Pane) restart(all []target) tea.Cmd {
 		return nil
 	}
 	t := p.change.queue[0]
+	if !p.known(t.context) { // the contexts were changed while it waited
+		p.change.drop()
+		return nil
+	}
 	in := t.input()
 	return p.propose(t, api.DeployRestart, &in, p.line(t, "restart"))
 }

@@ -1,7 +1,6 @@
 package deployments
 
 import (
-	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/argv"
-	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/tui/feed"
 	"github.com/aictl/aictl/tui/pane"
 	"github.com/aictl/aictl/tui/widget"
@@ -61,6 +59,8 @@ type listing struct {
 	since  time.Time // of the question that is open; zero where none is
 	err    error
 	failed []api.BackendFailure
+	// asked is the namespace of the question, told that of the rows.
+	asked, told string
 }
 
 func newList(p *Pane) *list {
@@ -103,8 +103,8 @@ func (l *list) ask(c feed.Context) tea.Cmd {
 		a = &listing{}
 		l.asked[c.Name] = a
 	}
-	a.since = l.p.env.Now
-	in := api.WorkloadFilter{Namespace: l.p.namespace(c)}
+	a.since, a.asked = l.p.env.Now, l.p.namespace(c)
+	in := api.WorkloadFilter{Namespace: a.asked}
 	return feed.Ask(l.p.env.Feeds, feed.Key{Pane: Name, Slot: listSlot + c.Name}, []feed.Context{c}, api.DeployList, in)
 }
 
@@ -129,110 +129,6 @@ func (l *list) update(msg tea.Msg) tea.Cmd {
 		}
 	}
 	return nil
-}
-
-// take keeps what a context said. What an engine did not say again stays as
-// it was, and is called old.
-func (l *list) take(name string, a *listing, out api.WorkloadList, err error) {
-	before, seen := a.rows, a.at
-	a.since, a.err, a.failed = time.Time{}, err, out.Failed
-	old := func(r row) row {
-		if r.stale.IsZero() {
-			r.stale = seen
-		}
-		return r
-	}
-	if err != nil {
-		// The answer that did not come was due now: the next is asked for in
-		// its own time, and the age of what is shown goes on.
-		for i := range before {
-			before[i] = old(before[i])
-		}
-		if c := fail.CodeOf(err); c == fail.Forbidden || c == fail.Auth { // what may not be seen is not kept
-			a.rows = nil
-		}
-		a.since, a.at = time.Time{}, l.p.env.Now
-		return
-	}
-	a.at, a.rows = l.p.env.Now, make([]row, 0, len(out.Workloads))
-	for _, w := range out.Workloads {
-		a.rows = append(a.rows, row{Workload: w, asked: name})
-	}
-	for _, f := range out.Failed {
-		for _, r := range before {
-			if r.Engine == f.Backend {
-				a.rows = append(a.rows, old(r))
-			}
-		}
-	}
-}
-
-// show brings the table to what is known.
-func (l *list) show() {
-	rows := []row{}
-	l.states, l.total = map[string]int{}, 0
-	for _, c := range l.p.env.Contexts {
-		a := l.asked[c.Name]
-		if a == nil {
-			continue
-		}
-		for _, r := range a.rows {
-			l.total++
-			if r.stale.IsZero() {
-				l.states[r.State]++
-			} else {
-				l.states["old"]++
-			}
-			if !l.trouble || r.troubled() {
-				rows = append(rows, r)
-			}
-		}
-	}
-	// What somebody should look at comes first; `s` sorts by a column.
-	slices.SortStableFunc(rows, func(a, b row) int {
-		return cmp.Or(cmp.Compare(a.rank(), b.rank()), strings.Compare(a.asked, b.asked),
-			strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
-	})
-	l.arrange(rows)
-	l.table.Set(rows)
-}
-
-// troubled says that a person should look: it is not as it is wanted, or
-// nobody knows.
-func (r *row) troubled() bool {
-	return !r.stale.IsZero() || r.State != "ready" && r.State != "stopped" || r.State == "ready" && r.Ready < r.Desired
-}
-
-// rank orders rows by how soon somebody should look.
-func (r *row) rank() int {
-	if !r.stale.IsZero() {
-		return stateRank("degraded")
-	}
-	return stateRank(r.State)
-}
-
-// nothing is what an empty table says: never that all is well where nobody
-// answered.
-func (l *list) nothing() string {
-	waiting, failed := false, false
-	for _, c := range l.p.env.Contexts {
-		a := l.asked[c.Name]
-		waiting = waiting || a == nil || a.at.IsZero()
-		failed = failed || a != nil && (a.err != nil || len(a.failed) > 0)
-	}
-	switch {
-	case failed:
-		return "Not known: not everything answered."
-	case waiting:
-		return "Asking…"
-	case l.trouble && l.total > 0:
-		return "Nothing is in trouble. z shows all."
-	case l.p.all():
-		return "Nothing is deployed."
-	case l.p.asked() != "":
-		return "Nothing is deployed in namespace " + l.p.asked() + ". A shows all namespaces."
-	}
-	return "Nothing is deployed in this namespace. A shows all namespaces."
 }
 
 // find completes a target by what is listed.

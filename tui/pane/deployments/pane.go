@@ -100,6 +100,9 @@ func (p *Pane) Open(s pane.Subject) tea.Cmd {
 	if !ok {
 		return tea.Batch(cmds...)
 	}
+	if !p.known(t.context) {
+		return tea.Batch(append(cmds, pane.Send(pane.Toast{Text: "context " + t.context + " is not among those that are shown", Level: "warn"}))...)
+	}
 	p.cut(1)
 	cmds = append(cmds, p.push(newRollout(p, t, watched{})))
 	if s.Text == "undo" {
@@ -109,7 +112,19 @@ func (p *Pane) Open(s pane.Subject) tea.Cmd {
 }
 
 // Refresh implements pane.Pane.
+//
+// What is about a context that is not shown any more is left: its name would
+// lead to another one.
 func (p *Pane) Refresh() tea.Cmd {
+	for i, s := range p.stack {
+		if r, ok := s.(*replicas); ok && r.only == nil {
+			continue // it leaves out what is not shown
+		}
+		if t, ok := s.target(); i > 0 && ok && !p.known(t.context) {
+			p.cut(i)
+			break
+		}
+	}
 	if p.top() == screen(p.list) {
 		return p.list.refresh()
 	}

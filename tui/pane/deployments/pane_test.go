@@ -261,3 +261,28 @@ func TestKeysDoNotCollide(t *testing.T) {
 		}
 	}
 }
+
+func TestAContextThatIsNotShownAnyMore(t *testing.T) {
+	p := opened(t, "north", "south")
+	listed(p, "north", web())
+	listed(p, "south", cart())
+	p.Act("list.top")
+	p.Act("deployments.open")
+	require.Contains(t, p.Command(), "deployment/cart --context south")
+	p.env.Contexts = p.env.Contexts[:1]
+	require.Equal(t, "its context is not shown any more", disabled(p, "deployments.undo"), "its name would lead to another context")
+	p.Refresh()
+	require.Equal(t, "aictl deploy list", p.Command())
+	require.NotContains(t, plainView(p, 100, 10), "cart")
+	toast := first[pane.Toast](t, p.Open(pane.Subject{Context: "south", Service: "cart"}))
+	require.Contains(t, toast.Text, "context south is not among those that are shown")
+}
+
+func TestOtherNamespacesThatDoNotAnswer(t *testing.T) {
+	p := opened(t)
+	listed(p, "demo", web())
+	p.Act("deployments.namespaces")
+	require.Contains(t, plainView(p, 100, 10), "deployment/web", "until the answer comes")
+	answer(p, listSlot+"demo", "demo", api.WorkloadList{}, fail.New(fail.Unavailable, "away"))
+	require.NotContains(t, plainView(p, 100, 10), "deployment/web")
+}

@@ -79,6 +79,9 @@ func (r *rollout) refresh() tea.Cmd {
 	if r.following && r.watchErr == nil {
 		return r.judge()
 	}
+	if !r.following { // what is asked now is how it is now
+		r.w = watched{}
+	}
 	return r.open()
 }
 

@@ -1,6 +1,7 @@
 package deployments
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/aictl/aictl/internal/api"
@@ -48,6 +49,11 @@ func (p *Pane) targetOf(s pane.Subject) (target, bool) {
 		}
 	}
 	return t, true
+}
+
+// known says that a context is among those that are shown.
+func (p *Pane) known(context string) bool {
+	return slices.ContainsFunc(p.env.Contexts, func(c feed.Context) bool { return c.Name == context })
 }
 
 // input names the workload in a request.

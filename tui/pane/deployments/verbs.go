@@ -22,6 +22,9 @@ func (p *Pane) verbs() []verb {
 	if !ok {
 		none = "there is no workload under the cursor"
 	}
+	if ok && !p.known(t.context) {
+		none = "its context is not shown any more"
+	}
 	write := none
 	if c := p.env.Context(t.context); write == "" && (p.env.ReadOnly || c.ReadOnly) {
 		write = "read-only"
