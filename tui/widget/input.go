@@ -60,7 +60,7 @@ func (in *Input) Value() string { return in.text }
 // SetValue replaces the text and puts the cursor at its end.
 func (in *Input) SetValue(s string) {
 	s = in.clean(s)
-	in.text, in.at = s[:min(len(s), cutAt(s, inputLimit))], 0
+	in.text = s[:cutAt(s, inputLimit)]
 	in.at = len(in.text)
 	in.past = len(in.history)
 	in.CloseWords()

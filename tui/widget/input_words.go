@@ -126,4 +126,3 @@ func (in *Input) Popup(width, height int) []string {
 	}
 	return out
 }
-

@@ -16,7 +16,8 @@ type Board struct {
 	Title string `yaml:"title,omitempty"`
 	Plots plots  `yaml:"plots"`
 
-	visited bool // made for what the person came from
+	visited bool   // made for what the person came from
+	service string // of which it is, where it was made for one
 }
 
 type plots []Spec

@@ -10,6 +10,18 @@ import (
 // failed are the codes that are our fault, as the embedded rules count them.
 const failed = `code=~"internal|unavailable|timeout"`
 
+// share is which part of the calls is of a kind: 0 where there are calls and
+// none of the kind, and nothing where there are no calls.
+func share(by, of, kind string) string {
+	all := `sum by (` + by + `) (rate(aictl_gateway_requests_total{` + of + `}[5m]))`
+	if of != "" {
+		kind = of + ", " + kind
+	} else {
+		all = `sum by (` + by + `) (rate(aictl_gateway_requests_total[5m]))`
+	}
+	return `(sum by (` + by + `) (rate(aictl_gateway_requests_total{` + kind + `}[5m])) or 0 * ` + all + `) / ` + all
+}
+
 // builtin are the boards where a person has none: what every platform has.
 func builtin() []Board {
 	return []Board{
@@ -17,7 +29,7 @@ func builtin() []Board {
 			{Title: "Calls a second", Query: `sum by (service) (rate(aictl_gateway_requests_total[5m]))`},
 			{
 				Title: "Failed calls", Unit: "ratio", Threshold: []float64{0.05},
-				Query: `sum by (service) (rate(aictl_gateway_requests_total{` + failed + `}[5m])) / sum by (service) (rate(aictl_gateway_requests_total[5m]))`,
+				Query: share("service", "", failed),
 			},
 			{
 				Title: "Duration, p95", Unit: "seconds",
@@ -27,14 +39,14 @@ func builtin() []Board {
 			{Title: "Calls in flight", Query: `sum by (service) (aictl_gateway_requests_in_flight)`},
 			{
 				Title: "Refused by limits", Unit: "ratio", Threshold: []float64{0.1},
-				Query: `sum by (service) (rate(aictl_gateway_requests_total{code="limited"}[5m])) / sum by (service) (rate(aictl_gateway_requests_total[5m]))`,
+				Query: share("service", "", `code="limited"`),
 			},
 		}},
 		{Name: "processes", Title: "Processes", Plots: plots{
 			{Title: "CPU, cores", Query: `sum by (job, instance) (rate(process_cpu_seconds_total[5m]))`, Unit: "none"},
 			{Title: "Resident memory", Query: `process_resident_memory_bytes`},
 			{Title: "Goroutines", Query: `go_goroutines`},
-			{Title: "Garbage collection, worst pause", Query: `go_gc_duration_seconds{quantile="1"}`},
+			{Title: "Garbage collection, worst pause", Query: `go_gc_duration_seconds{quantile=~"1([.]0)?"}`},
 			{Title: "Open file descriptors", Query: `process_open_fds / process_max_fds`, Unit: "ratio", Threshold: []float64{0.8}},
 			{Title: "Targets that answer", Query: `sum by (job) (up)`},
 		}},
@@ -42,7 +54,7 @@ func builtin() []Board {
 			{Title: "Requests a second", Query: `sum by (route) (rate(aictl_http_requests_total[5m]))`},
 			{
 				Title: "Failed requests", Unit: "ratio", Threshold: []float64{0.05},
-				Query: `sum(rate(aictl_http_requests_total{code=~"5.."}[5m])) / sum(rate(aictl_http_requests_total[5m]))`,
+				Query: `(sum(rate(aictl_http_requests_total{code=~"5.."}[5m])) or vector(0)) / sum(rate(aictl_http_requests_total[5m]))`,
 			},
 			{
 				Title: "Duration, p95", Unit: "seconds",
@@ -73,12 +85,12 @@ func boardOf(s pane.Subject) Board {
 	process := func(metric string) string {
 		return metric + "{" + is + "} or " + metric + "{job=" + strconv.Quote(service) + "}"
 	}
-	b := Board{Name: service, Title: "Service " + service}
+	b := Board{Name: service, Title: "Service " + service, service: service}
 	b.Plots = plots{
 		{Title: "Calls a second", Query: `sum by (revision) (rate(aictl_gateway_requests_total{` + is + `}[5m]))`},
 		{
 			Title: "Failed calls", Unit: "ratio", Threshold: []float64{0.05},
-			Query: `sum by (revision) (rate(aictl_gateway_requests_total{` + is + `, ` + failed + `}[5m])) / sum by (revision) (rate(aictl_gateway_requests_total{` + is + `}[5m]))`,
+			Query: share("revision", is, failed),
 		},
 		{
 			Title: "Duration, p95", Unit: "seconds",

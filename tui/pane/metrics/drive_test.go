@@ -219,4 +219,3 @@ func (d *driver) view(width, height int) string {
 	}
 	return ansi.Strip(text)
 }
-

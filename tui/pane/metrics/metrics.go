@@ -6,6 +6,7 @@ package metrics
 
 import (
 	"encoding/json"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -38,6 +39,7 @@ type Pane struct {
 	entry entry
 	top   ranking
 
+	of  string // the contexts that the answers are of
 	lay layout // of the last View
 }
 
@@ -57,6 +59,9 @@ func (p *Pane) Info() pane.Info { return pane.Info{Name: name, Title: "Metrics",
 // Open implements pane.Pane. A subject with an expression shows it alone; one
 // with a service shows the service's board.
 func (p *Pane) Open(s pane.Subject) tea.Cmd {
+	if p.of == "" {
+		p.of = p.contexts()
+	}
 	cmds := []tea.Cmd{p.load()}
 	switch {
 	case s.Zero():
@@ -85,12 +90,27 @@ func (p *Pane) leave() {
 
 // Refresh implements pane.Pane.
 func (p *Pane) Refresh() tea.Cmd {
+	if of := p.contexts(); of != p.of { // what is known is of others
+		p.of, p.top = of, p.top.empty()
+		for _, one := range p.plots {
+			one.data, one.failed = nil, nil
+		}
+	}
 	for _, one := range p.plots {
 		one.stale = true
 	}
 	p.top.stale = true
 	p.entry.forget()
 	return tea.Batch(p.load(), p.due())
+}
+
+// contexts names those that are asked.
+func (p *Pane) contexts() string {
+	names := make([]string, len(p.env.Contexts))
+	for i, c := range p.env.Contexts {
+		names[i] = c.Name
+	}
+	return strings.Join(names, "\x00")
 }
 
 // Typing implements pane.Pane.

@@ -15,6 +15,7 @@ import (
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/op"
+	"github.com/aictl/aictl/tui/feed"
 	"github.com/aictl/aictl/tui/pane"
 	"github.com/aictl/aictl/tui/widget"
 )
@@ -144,6 +145,18 @@ func TestSeveralContexts(t *testing.T) {
 	got = d.view(120, 30)
 	require.Contains(t, got, "! 1 of 2 failed")
 	require.Contains(t, got, "ctx1: too slow")
+}
+
+func TestOtherContextsShowNothingOfThose(t *testing.T) {
+	d := drive(t, &backend{})
+	d.do(d.p.Open(pane.Subject{Query: "up"}))
+	require.Contains(t, d.view(100, 24), "chat")
+	down := drive(t, &backend{down: fail.New(fail.Unavailable, "gone")})
+	d.env.Contexts = []feed.Context{{Name: "other", Caller: down.env.Contexts[0].Caller}}
+	d.do(d.p.Refresh())
+	got := d.view(100, 24)
+	require.NotContains(t, got, "chat")
+	require.Contains(t, got, "gone")
 }
 
 func TestTheWindowsCursorAndComparison(t *testing.T) {

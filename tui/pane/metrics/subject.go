@@ -34,8 +34,8 @@ func (p *Pane) Subject() pane.Subject {
 	if series, ok := one.chosen(); ok {
 		s = about(series.Labels)
 	}
-	if b := p.current(); s.Service == "" && b.visited && strings.HasPrefix(b.Title, "Service ") {
-		s.Service = b.Name
+	if s.Service == "" {
+		s.Service = p.current().service
 	}
 	s.Query, s.At = one.spec.Query, p.env.Window.Cursor
 	return s

@@ -76,13 +76,12 @@ func newRanking(th func() *theme.Theme, env *pane.Env) ranking {
 	}
 	r.table = widget.NewTable(
 		th, func(row *topRow) string { return row.context + "\x00" + row.name },
-		widget.Column[topRow]{Name: "context", Drop: 4, Max: 16, Text: func(row *topRow) string {
-			if len(env.Contexts) < 2 {
-				return ""
+		widget.Column[topRow]{Name: "metric", Min: 12, Grow: true, Text: func(row *topRow) string {
+			if len(env.Contexts) > 1 {
+				return row.context + ": " + row.name
 			}
-			return row.context
+			return row.name
 		}},
-		widget.Column[topRow]{Name: "metric", Min: 12, Grow: true, Text: func(row *topRow) string { return row.name }},
 		widget.Column[topRow]{
 			Name: "value", Right: true, Compare: order(func(row *topRow) float64 { return float64(row.Value) }),
 			Text: func(row *topRow) string { return value(row, row.Value) },
@@ -115,6 +114,14 @@ func newRanking(th func() *theme.Theme, env *pane.Env) ranking {
 		}},
 	)
 	return r
+}
+
+// empty is the ranking without what is known.
+func (r *ranking) empty() ranking {
+	r.table.Set(nil)
+	out := *r
+	out.total, out.got, out.failed, out.notes, out.shownQuery = 0, time.Time{}, nil, nil, ""
+	return out
 }
 
 func (r *ranking) input() api.MetricTopInput {

@@ -237,7 +237,7 @@ func (p *Pane) offer(lines []string, width, height int) []string {
 			lines = append(lines, "")
 		}
 		under := lines[at]
-		lines[at] = widget.Fit(under, indent) + w + ansi.TruncateLeft(under, indent+widget.Width(w), "")
+		lines[at] = widget.Fit(ansi.Truncate(under, indent, ""), indent) + w + ansi.TruncateLeft(under, indent+widget.Width(w), "")
 	}
 	return lines
 }

@@ -169,6 +169,11 @@ func (p *Pane) draw(one *panel, width, height int) []string {
 	for _, m := range p.env.Window.Marks {
 		c.Marks = append(c.Marks, plot.Mark{Time: m, Text: "your mark"})
 	}
+	for i := range c.Series {
+		if c.Series[i].Name == "{}" { // one curve without a label is the plot itself
+			c.Series[i].Name = term.SafeLine(one.spec.name())
+		}
+	}
 	if len(c.Series) == 0 {
 		var out []string
 		for _, l := range wrapped("(the expression gives no series in this window)", width, height) {
