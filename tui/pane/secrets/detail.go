@@ -105,7 +105,7 @@ func (p *Pane) about(page *say.Page) {
 	}
 	moment := func(name string, t time.Time) {
 		if !t.IsZero() {
-			page.Field(name, say.Clock(p.env, t)+" ("+say.Ago(p.env, t)+")")
+			page.Field(name, say.Clock(p.env, t)+" ("+ago(p.env, t)+" ago)")
 		}
 	}
 	p.value(page)
