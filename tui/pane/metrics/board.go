@@ -41,8 +41,6 @@ const (
 	maxBoardFile = 1 << 20
 )
 
-var units = []string{"", "bytes", "seconds", "ratio", "none"}
-
 // parseBoards reads a boards file. It is strict: what it does not know is an
 // error with its place, as a mistyped key would else silently do nothing.
 func parseBoards(path string, text []byte) ([]Board, error) {
