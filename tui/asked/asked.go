@@ -31,9 +31,13 @@ type part[T any] struct {
 // Begin says that the contexts are being asked.
 func (l *Listing[T]) Begin(contexts []feed.Context, now time.Time) {
 	l.busy, l.asked = true, now
-	l.parts = slices.DeleteFunc(l.parts, func(p part[T]) bool {
-		return !slices.ContainsFunc(contexts, func(c feed.Context) bool { return c.Name == p.context })
-	})
+	l.parts = slices.DeleteFunc(l.parts, func(p part[T]) bool { return !Among(contexts, p.context) })
+}
+
+// Among reports whether a context is one of those that are chosen. A page of
+// one that is not must close: what it asked or changed would go elsewhere.
+func Among(contexts []feed.Context, name string) bool {
+	return slices.ContainsFunc(contexts, func(c feed.Context) bool { return c.Name == name })
 }
 
 // Due reports whether it is time to ask again, every so often. A question that

@@ -109,6 +109,10 @@ type page struct {
 
 func (p *Pane) ask(all bool) tea.Cmd {
 	p.log.Begin(p.env.Contexts, p.env.Now)
+	if p.detail != nil && !asked.Among(p.env.Contexts, p.detail.row.context) {
+		p.detail = nil
+	}
+	p.fill()
 	from, to := p.env.Bounds()
 	in := p.filter
 	in.Limit, in.From = most, from.UTC().Format(time.RFC3339Nano)

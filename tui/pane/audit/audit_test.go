@@ -268,6 +268,12 @@ func TestWhatFailedIsNamed(t *testing.T) {
 	for _, a := range p.Actions() {
 		require.NotEmpty(t, a.Help)
 	}
+	p.Act("list.top")
+	p.Act("audit.open")
+	require.Equal(t, "b", p.Subject().Context)
+	p.env.Contexts = p.env.Contexts[:1]
+	p.Refresh()
+	require.Equal(t, "a", p.Subject().Context, "nothing of a context that was left")
 }
 
 func TestViewsStayInTheirBounds(t *testing.T) {

@@ -46,23 +46,23 @@ func (r *row) style(th *theme.Theme, now time.Time) theme.Style {
 
 func (p *Pane) columns() []widget.Column[row] {
 	cols := []widget.Column[row]{{
-		Name: "time", Drop: 1, Text: func(r *row) string { return say.Clock(p.env, r.first.Time) },
+		Name: "time", Drop: 2, Text: func(r *row) string { return say.Clock(p.env, r.first.Time) },
 		Compare: func(a, b *row) int { return a.first.Time.Compare(b.first.Time) },
 	}}
 	if p.many {
 		cols = append(cols, widget.Column[row]{Name: "context", Min: 6, Max: 20, Text: func(r *row) string { return r.context }})
 	}
 	return append(cols,
-		widget.Column[row]{Name: "who", Min: 5, Max: 20, Text: func(r *row) string { return r.first.Actor }},
+		widget.Column[row]{Name: "who", Drop: 3, Min: 5, Max: 20, Text: func(r *row) string { return r.first.Actor }},
 		widget.Column[row]{Name: "operation", Min: 8, Max: 24, Text: func(r *row) string { return r.first.Operation }},
-		widget.Column[row]{Name: "target", Drop: 3, Min: 8, Max: 60, Text: func(r *row) string { return r.first.Target }},
+		widget.Column[row]{Name: "target", Drop: 4, Min: 8, Max: 60, Text: func(r *row) string { return r.first.Target }},
 		widget.Column[row]{
-			Name: "outcome", Drop: 2,
+			Name:  "outcome",
 			Text:  func(r *row) string { return r.result(p.env.Now) },
 			Style: func(r *row) theme.Style { return r.style(p.env.Theme, p.env.Now) },
 		},
-		widget.Column[row]{Name: "reason", Drop: 4, Min: 8, Grow: true, Text: func(r *row) string { return r.first.Reason }},
-		widget.Column[row]{Name: "from", Drop: 5, Max: 24, Text: func(r *row) string { return r.first.Remote }},
+		widget.Column[row]{Name: "reason", Drop: 5, Min: 8, Grow: true, Text: func(r *row) string { return r.first.Reason }},
+		widget.Column[row]{Name: "from", Drop: 6, Max: 24, Text: func(r *row) string { return r.first.Remote }},
 	)
 }
 

@@ -119,6 +119,10 @@ func (p *Pane) ask() tea.Cmd {
 		p.build()
 	}
 	p.list.Begin(p.env.Contexts, p.env.Now)
+	if p.detail != nil && !asked.Among(p.env.Contexts, p.detail.context) || p.diff != nil && !asked.Among(p.env.Contexts, p.diff.context) {
+		p.close()
+	}
+	p.fill()
 	return tea.Batch(
 		feed.Ask(p.env.Feeds, key(slotList), p.env.Contexts, api.SecretsList, api.SecretFilter{}),
 		p.askRotations(),

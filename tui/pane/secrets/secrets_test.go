@@ -310,6 +310,17 @@ func TestDiff(t *testing.T) {
 	require.Contains(t, p.View(120, 10), "3 secrets")
 }
 
+func TestNothingOfAContextThatWasLeft(t *testing.T) {
+	p := newPane(t, "a", "b")
+	p.Update(answer(slotList, said("a", api.SecretList{}), said("b", secretList())))
+	p.Act("secrets.open")
+	require.Equal(t, "b", p.Subject().Context)
+	p.env.Contexts = p.env.Contexts[:1]
+	p.Refresh()
+	require.Equal(t, pane.Subject{}, p.Subject())
+	require.Nil(t, p.Act("secrets.delete"), "it would be deleted elsewhere")
+}
+
 func TestReadOnlyWritesNothing(t *testing.T) {
 	p := loaded(t)
 	p.env.Contexts[0].ReadOnly = true

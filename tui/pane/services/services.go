@@ -104,6 +104,10 @@ func (p *Pane) ask() tea.Cmd {
 	}
 	p.list.Begin(p.env.Contexts, p.env.Now)
 	p.health.Begin(p.env.Contexts, p.env.Now)
+	if p.detail != nil && !asked.Among(p.env.Contexts, p.detail.context) {
+		p.close()
+	}
+	p.fill()
 	return tea.Batch(
 		feed.Ask(p.env.Feeds, key(slotList), p.env.Contexts, api.ServicesList, api.None{}),
 		feed.Ask(p.env.Feeds, key(slotHealth), p.env.Contexts, api.ServicesHealth, api.ServiceFilter{}),

@@ -166,6 +166,18 @@ func TestWhatFailedIsNamedAndOldRowsStay(t *testing.T) {
 	require.Contains(t, p.Command(), "--context")
 }
 
+func TestNothingOfAContextThatWasLeft(t *testing.T) {
+	p, _ := newPane(t, "a", "b")
+	p.Update(answer(slotList, said("a", listed[:1]), said("b", listed[1:])))
+	p.Act("list.bottom")
+	p.Act("services.open")
+	require.Equal(t, "b", p.Subject().Context)
+	p.env.Contexts = p.env.Contexts[:1]
+	p.Refresh()
+	require.Equal(t, pane.Subject{Context: "a", Service: "chat"}, p.Subject())
+	require.NotContains(t, p.View(100, 10), "predict")
+}
+
 func TestALiveListIsAskedAgain(t *testing.T) {
 	p, _ := loaded(t)
 	p.env.Now = noon.Add(2 * time.Second)
