@@ -79,16 +79,29 @@ func Critical(severity string) bool { return severities[severity] >= 5 }
 
 // Sort puts the worst first, then the longest, then by name and fingerprint.
 func Sort(list []api.Alert) {
-	states := map[string]int{"firing": 0, "silenced": 1, "inhibited": 2}
-	slices.SortStableFunc(list, func(a, b api.Alert) int {
-		return cmp.Or(
-			cmp.Compare(states[a.State], states[b.State]),
-			cmp.Compare(severities[b.Severity], severities[a.Severity]),
-			a.Started.Compare(b.Started),
-			cmp.Compare(a.Name, b.Name),
-			cmp.Compare(a.Fingerprint, b.Fingerprint),
-		)
-	})
+	slices.SortStableFunc(list, func(a, b api.Alert) int { return Compare(&a, &b) })
+}
+
+// Compare is the order of Sort: negative where a comes first.
+func Compare(a, b *api.Alert) int {
+	return cmp.Or(
+		cmp.Compare(quiet(a.State), quiet(b.State)),
+		cmp.Compare(severities[b.Severity], severities[a.Severity]),
+		a.Started.Compare(b.Started),
+		cmp.Compare(a.Name, b.Name),
+		cmp.Compare(a.Fingerprint, b.Fingerprint),
+	)
+}
+
+// quiet ranks the states: what nobody keeps quiet comes first.
+func quiet(state string) int {
+	switch state {
+	case "silenced":
+		return 1
+	case "inhibited":
+		return 2
+	}
+	return 0
 }
 
 // Select gives the alerts that a filter picks, sorted. The matchers were
