@@ -149,6 +149,18 @@ func (v *LogView) Shown() int {
 // Marked is how many lines are marked.
 func (v *LogView) Marked() int { return v.marks.n }
 
+// ClearMarks takes all marks away.
+func (v *LogView) ClearMarks() {
+	v.version++
+	v.marks = lineSet{}
+}
+
+// SetColumns chooses the columns.
+func (v *LogView) SetColumns(c LogColumns) {
+	v.version++
+	v.Columns, v.service = c, 0
+}
+
 // Following reports whether the view sticks to the newest line.
 func (v *LogView) Following() bool { return v.follow }
 
@@ -170,6 +182,14 @@ func (v *LogView) Current() (LogLine, bool) {
 		return LogLine{}, false
 	}
 	return v.buf.Full(n)
+}
+
+// Cursor is the number of the line under the cursor; -1 where there is none.
+func (v *LogView) Cursor() int64 {
+	if n, ok := v.at(); ok {
+		return n
+	}
+	return -1
 }
 
 // at is the number of the line under the cursor.

@@ -109,6 +109,13 @@ func (v *LogView) measure(w *logWidths) {
 		w.origin = max(w.origin, min(Width(term.SafeLine(clipText(l.Origin, mostService))), mostService))
 		n, ok = v.next(n + 1)
 	}
+	// Their heads fit, too.
+	if w.service > 0 {
+		w.service = max(w.service, len("SERVICE"))
+	}
+	if w.origin > 0 {
+		w.origin = max(w.origin, len("CONTEXT"))
+	}
 	// Widths that shrank with every line would make the page flicker.
 	w.service = max(w.service, v.service)
 	v.service = w.service
