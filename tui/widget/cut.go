@@ -5,8 +5,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
-
-	"github.com/aictl/aictl/tui/theme"
 )
 
 const (
@@ -64,6 +62,9 @@ type cutter struct {
 	keep, kept int
 	styled     bool // buf has a style that was not ended
 	link       bool // the same of a hyperlink
+	// joined says that what stood apart in the text no longer does: a mark may
+	// now belong to the character before it and change its width.
+	joined, again bool
 }
 
 func (c *cutter) cut(s string) (string, int) {
@@ -75,11 +76,13 @@ func (c *cutter) cut(s string) (string, int) {
 			c.escape(s[i : i+n])
 			i += n
 		case b == '\n' || b == '\t':
+			c.joined = true
 			if !c.put(" ", 1) {
 				return c.overflow()
 			}
 			i++
 		case b < 0x20 || b == 0x7f:
+			c.joined = true
 			i++
 		case b < utf8.RuneSelf && (i+1 == len(s) || s[i+1] < utf8.RuneSelf):
 			if !c.put(s[i:i+1], 1) {
@@ -88,14 +91,19 @@ func (c *cutter) cut(s string) (string, int) {
 			i++
 		default:
 			cluster, w := ansi.FirstGraphemeCluster(s[i:], ansi.GraphemeWidth)
+			if !utf8.ValidString(cluster) {
+				// A terminal might take a single byte for a control.
+				s, i = strings.ToValidUTF8(s[i:], "\ufffd"), 0
+				continue
+			}
+			i += len(cluster)
 			if len(cluster) > maxCluster {
 				// A pile of combining marks: no script needs so many.
-				i += len(cluster)
 				cluster = cluster[:runeStart(cluster, maxCluster)]
-			} else {
-				i += len(cluster)
+				w = ansi.StringWidth(cluster)
 			}
 			if c1(cluster) {
+				c.joined = true
 				continue
 			}
 			if !c.put(cluster, w) {
@@ -110,8 +118,7 @@ func (c *cutter) cut(s string) (string, int) {
 // flag by tags 28.
 const maxCluster = 64
 
-// c1 reports a control character of U+0080–U+009F, or a byte that is no UTF-8
-// and that a terminal might take for one.
+// c1 reports a control character of U+0080–U+009F.
 func c1(cluster string) bool {
 	r, _ := utf8.DecodeRuneInString(cluster)
 	return r >= 0x80 && r < 0xA0
@@ -143,16 +150,15 @@ func (c *cutter) put(cluster string, w int) bool {
 func (c *cutter) escape(seq string) {
 	switch {
 	case isReset(seq):
-		if c.styled {
-			c.buf, c.styled = append(c.buf, seq...), false
-		}
+		c.buf, c.styled = append(c.buf, seq...), false
 	case isStyle(seq):
 		c.buf, c.styled = append(c.buf, seq...), true
-	case strings.HasPrefix(seq, "\x1b]8;"):
-		c.buf = append(c.buf, seq...)
-		// The target follows the second semicolon; without one the link ends.
-		_, target, _ := strings.Cut(seq[len("\x1b]8;"):], ";")
-		c.link = strings.TrimRight(target, "\x07\x1b\\") != ""
+	default:
+		if target, ok := linkTarget(seq); ok {
+			c.buf, c.link = append(c.buf, seq...), target != ""
+		} else {
+			c.joined = true
+		}
 	}
 }
 
@@ -177,54 +183,27 @@ func (c *cutter) end() (string, int) {
 	if c.link {
 		c.buf = append(c.buf, "\x1b]8;;\x1b\\"...)
 	}
-	if c.styled {
+	if c.styled || joinsNext(c.buf) {
 		c.buf = append(c.buf, reset...)
 	}
-	return string(c.buf), c.shown
+	out := string(c.buf)
+	if !c.joined || c.again || ascii(out) {
+		return out, c.shown
+	}
+	again := cutter{width: c.width, again: true}
+	return again.cut(out)
 }
 
-// escapeLen is the length of the escape sequence at the start of s, which
-// starts with ESC; all of s where it never ends.
-func escapeLen(s string) int {
-	if len(s) < 2 {
-		return len(s)
+// joinsNext says that the text ends in one of the few runes that take the next
+// character in, as U+0600 does: a space behind it would not have a column.
+func joinsNext(b []byte) bool {
+	if len(b) == 0 || b[len(b)-1] < utf8.RuneSelf {
+		return false
 	}
-	switch s[1] {
-	case '[':
-		for i := 2; i < len(s); i++ {
-			if s[i] >= 0x40 && s[i] <= 0x7e {
-				return i + 1
-			}
-			if s[i] < 0x20 || s[i] > 0x7e {
-				return i // malformed: the rest is text
-			}
-		}
-		return len(s)
-	case ']', 'P', 'X', '^', '_':
-		for i := 2; i < len(s); i++ {
-			if s[i] == 0x07 {
-				return i + 1
-			}
-			if s[i] == 0x1b {
-				if i+1 < len(s) && s[i+1] == '\\' {
-					return i + 2
-				}
-				return i
-			}
-		}
-		return len(s)
-	}
-	if s[1] < 0x20 || s[1] > 0x7e {
-		return 1
-	}
-	return 2
+	r, _ := utf8.DecodeLastRune(b)
+	s := string(r)
+	return r >= 0x600 && ansi.StringWidth(s+" ") <= ansi.StringWidth(s)
 }
-
-func isStyle(seq string) bool {
-	return len(seq) >= 3 && seq[1] == '[' && seq[len(seq)-1] == 'm' && (seq[2] < '<' || seq[2] > '?')
-}
-
-func isReset(seq string) bool { return seq == reset || seq == "\x1b[0m" }
 
 // runeStart is the largest index up to i where a rune of s starts.
 func runeStart(s string, i int) int {
@@ -235,95 +214,4 @@ func runeStart(s string, i int) int {
 		i--
 	}
 	return i
-}
-
-// cutRune splits the first rune off.
-func cutRune(s string) (first, rest string, ok bool) {
-	if s == "" {
-		return "", "", false
-	}
-	_, n := utf8.DecodeRuneInString(s)
-	return s[:n], s[n:], true
-}
-
-// wholeIn widens a part of a text to whole characters.
-func wholeIn(s string, from, to int) (start, end int) {
-	if ascii(s) {
-		return from, to
-	}
-	start, end = -1, from
-	for i := 0; i < len(s) && i < to; {
-		cluster, _ := ansi.FirstGraphemeCluster(s[i:], ansi.GraphemeWidth)
-		if i+len(cluster) > from {
-			if start < 0 {
-				start = i
-			}
-			end = i + len(cluster)
-		}
-		i += len(cluster)
-	}
-	if start < 0 {
-		start = from
-	}
-	return start, end
-}
-
-// highlightStyled puts parts of a styled line into another style; plain is the
-// line without its styles, which the offsets of spans count in.
-func highlightStyled(line, plain string, spans [][2]int, match theme.Style) string {
-	var b strings.Builder
-	var open string // the styles at this place of the line
-	i, at, next := 0, 0, 0
-	for i < len(line) && next < len(spans) {
-		from, to := wholeIn(plain, spans[next][0], spans[next][1])
-		// Up to the match, with the styles as they are.
-		for i < len(line) && (at < from || line[i] == 0x1b) {
-			n := 1
-			if line[i] == 0x1b {
-				n = escapeLen(line[i:])
-				open = carried(open, line[i:i+n])
-			} else {
-				at++
-			}
-			b.WriteString(line[i : i+n])
-			i += n
-		}
-		var found strings.Builder
-		for i < len(line) && at < to {
-			if line[i] == 0x1b {
-				n := escapeLen(line[i:])
-				open = carried(open, line[i:i+n])
-				i += n
-				continue
-			}
-			found.WriteByte(line[i])
-			i++
-			at++
-		}
-		if found.Len() > 0 {
-			if open != "" {
-				b.WriteString(reset)
-			}
-			b.WriteString(match.Render(found.String()))
-			b.WriteString(open)
-		}
-		next++
-	}
-	b.WriteString(line[i:])
-	return b.String()
-}
-
-// plainOf is styled text without its styles.
-func plainOf(s string) string {
-	i := strings.IndexByte(s, 0x1b)
-	if i < 0 {
-		return s
-	}
-	b := make([]byte, 0, len(s))
-	for ; i >= 0; i = strings.IndexByte(s, 0x1b) {
-		b = append(b, s[:i]...)
-		s = s[i:]
-		s = s[escapeLen(s):]
-	}
-	return string(append(b, s...))
 }

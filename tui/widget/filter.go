@@ -46,6 +46,9 @@ func NewFilter(expr string) Filter {
 	switch {
 	case fuzzy:
 		for _, word := range strings.Fields(rest) {
+			if f.fold {
+				word = strings.ToLower(word)
+			}
 			f.fuzzy = append(f.fuzzy, []rune(word))
 		}
 	case rest != "":

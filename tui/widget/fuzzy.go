@@ -49,8 +49,17 @@ func follow(s string, word []rune, limit int, fold bool) int {
 	return -1
 }
 
+// same compares with a letter of the expression; with fold that is lower-case.
 func same(r, want rune, fold bool) bool {
-	return r == want || fold && unicode.ToLower(r) == unicode.ToLower(want)
+	switch {
+	case r == want:
+		return true
+	case !fold:
+		return false
+	case 'A' <= r && r <= 'Z':
+		return r+'a'-'A' == want
+	}
+	return r >= utf8.RuneSelf && unicode.ToLower(r) == want
 }
 
 // fuzzySpans are the letters that the words were found in.

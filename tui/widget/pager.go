@@ -54,23 +54,21 @@ func (p *Pager) Act(id string) bool {
 	case "list.left":
 		p.left = max(p.left-shiftStep, 0)
 	case "list.right":
-		if p.wider() {
-			p.left += shiftStep
-		}
+		p.left = max(p.left, min(p.left+shiftStep, p.widest(p.left+shiftStep+p.width)-p.width))
 	default:
 		return false
 	}
 	return true
 }
 
-// wider says that a visible line goes on to the right.
-func (p *Pager) wider() bool {
+// widest is the width of the longest visible line, as far as limit.
+func (p *Pager) widest(limit int) int {
+	longest := 0
 	for _, l := range p.visible() {
-		if _, w := cutFrom(l, p.left+p.width, 1); w > 0 {
-			return true
-		}
+		_, w := cutFrom(l, 0, limit)
+		longest = max(longest, w)
 	}
-	return false
+	return longest
 }
 
 // Scroll moves by lines, down where positive.
@@ -130,7 +128,8 @@ func (p *Pager) View(width, height int) string {
 	out := make([]string, 0, height)
 	for _, l := range p.visible() {
 		if !p.filter.Empty() {
-			l = p.found(l)
+			// No further than what is shown: a line may have a megabyte.
+			l = p.found(Cut(l, p.left+width+1))
 		}
 		cut, _ := cutFrom(l, p.left, width)
 		out = append(out, cut)

@@ -33,7 +33,8 @@ type Column[T any] struct {
 //
 // The cursor and the marks belong to keys: they stay on their row when rows
 // come, go and change places. Where the row under the cursor goes, the cursor
-// is on the one that took its place.
+// is on the one that took its place; where a filter hides it, the cursor comes
+// back to it with the next filter that does not.
 //
 // The pointers it gives out are good until the next Set, Upsert or Remove.
 type Table[T any] struct {
@@ -67,6 +68,8 @@ type Table[T any] struct {
 	cursor int    // in order
 	on     string // the key there
 	wish   string // a key that was selected before its row came
+	home   string // the key before the filter was typed, to come back to
+	typed  bool   // the filter changed: home may be back
 	top    int    // the first visible row, in order
 	page   int    // how many are visible
 	shift  int    // columns that the growing column is scrolled by
@@ -91,7 +94,6 @@ func NewTable[T any](th func() *theme.Theme, key func(*T) string, cols ...Column
 // Set replaces all rows. Cursor, marks, order and filter stay. The slice
 // remains the caller's.
 func (t *Table[T]) Set(rows []T) {
-	t.settle()
 	old := t.slots
 	oldFlags := t.flags
 	t.rows = slices.Clone(rows)
@@ -150,6 +152,7 @@ func (t *Table[T]) Remove(keys ...string) {
 			t.marks--
 		}
 		t.flags[slot] = t.flags[slot]&^marked | gone
+		t.rows[slot] = *new(T) // let go of what it holds
 		t.holes++
 		t.touch(slot)
 	}

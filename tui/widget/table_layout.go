@@ -14,6 +14,16 @@ func (w *widths) forget() { w.seen = nil }
 
 func (w *widths) hides(col int) bool { return col < len(w.out) && w.out[col] == 0 }
 
+// last is the last column that is shown.
+func (w *widths) last() int {
+	for i := len(w.out) - 1; i > 0; i-- {
+		if w.out[i] > 0 {
+			return i
+		}
+	}
+	return 0
+}
+
 // gap is the space between two columns.
 func gap(width int) int {
 	if width < 40 {

@@ -40,11 +40,15 @@ func (t *Table[T]) Act(id string) bool {
 // shiftStep is how far left and right scroll.
 const shiftStep = 16
 
+// moveTo is the person's move: what was wished for before is forgotten.
 func (t *Table[T]) moveTo(i int) {
-	t.wish = ""
+	t.wish, t.home = "", ""
+	t.place(i)
+}
+
+func (t *Table[T]) place(i int) {
 	t.cursor = max(0, min(i, len(t.order)-1))
-	t.on = ""
-	if len(t.order) > 0 {
+	if len(t.order) > 0 { // else the key stays, for when its row is back
 		t.on = t.key(&t.rows[t.order[t.cursor]])
 	}
 	t.reveal()

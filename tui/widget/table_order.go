@@ -3,9 +3,6 @@ package widget
 import (
 	"cmp"
 	"slices"
-	"strings"
-
-	"github.com/aictl/aictl/internal/term"
 )
 
 // The order of the rows is made when it is asked for (settle), so that any
@@ -34,19 +31,6 @@ func (t *Table[T]) nextSort() int {
 		}
 	}
 	return -1
-}
-
-// Filter shows only the rows that the expression lets through (NewFilter). It
-// looks at the text of every column.
-func (t *Table[T]) Filter(expr string) {
-	if expr == t.filter.String() {
-		return
-	}
-	t.settle()
-	t.filter, t.all = NewFilter(expr), true
-	if t.filter.Empty() {
-		t.hay = nil
-	}
 }
 
 // touch notes that a row changed.
@@ -114,17 +98,24 @@ func (t *Table[T]) orderAll() {
 	} else if t.reverse {
 		slices.Reverse(t.order)
 	}
+	if slot, ok := t.slots[t.on]; ok && t.flags[slot]&visible == 0 {
+		t.cursor, _ = slices.BinarySearchFunc(t.order, slot, t.compare)
+	}
 }
 
 // orderChanged takes the changed rows out of the order and merges them back in.
 func (t *Table[T]) orderChanged() {
 	t.prepare()
-	kept := t.order[:0]
-	for _, slot := range t.order {
+	kept, cursor := t.order[:0], 0
+	for i, slot := range t.order {
+		if i == t.cursor {
+			cursor = len(kept)
+		}
 		if t.flags[slot]&moved == 0 {
 			kept = append(kept, slot)
 		}
 	}
+	t.cursor = cursor // what takes its place, should its own row go
 	in := make([]int32, 0, len(t.changed))
 	for _, slot := range t.changed {
 		t.flags[slot] &^= visible
@@ -142,6 +133,9 @@ func (t *Table[T]) orderChanged() {
 		copy(t.order[at+n:], t.order[at:end])
 		t.order[at+n-1] = in[n-1]
 		end = at
+		if at <= cursor {
+			t.cursor++
+		}
 	}
 }
 
@@ -156,36 +150,8 @@ func (t *Table[T]) prepare() {
 		}
 	}
 	if !t.filter.Empty() && t.hay == nil {
-		t.hay = make([]string, len(t.rows))
-		// One text for all rows: one allocation, not one a row.
-		var all []byte
-		ends := make([]int, len(t.rows))
-		for i := range t.rows {
-			if t.flags[i]&gone == 0 {
-				all = t.appendHay(all, &t.rows[i])
-			}
-			ends[i] = len(all)
-		}
-		text, from := string(all), 0
-		for i, end := range ends {
-			t.hay[i], from = text[from:end], end
-		}
+		t.gatherHay()
 	}
-}
-
-// appendHay adds what a filter looks at: a line a cell.
-func (t *Table[T]) appendHay(b []byte, row *T) []byte {
-	for i := range t.cols {
-		if i > 0 {
-			b = append(b, '\n')
-		}
-		b = append(b, term.SafeLine(t.cols[i].Text(row))...)
-	}
-	return b
-}
-
-func (t *Table[T]) shows(slot int32) bool {
-	return t.flags[slot]&gone == 0 && (t.hay == nil || t.filter.Match(t.hay[slot]))
 }
 
 // compare orders two rows; none are equal, so that the order is always the same.
@@ -214,25 +180,29 @@ func (t *Table[T]) compare(a, b int32) int {
 // key is not shown any more. The first page stays the first page as long as the
 // cursor is on it; further down the cursor stays in its line.
 func (t *Table[T]) findCursor(screen int) {
-	for _, key := range []string{t.wish, t.on} {
-		if slot, ok := t.slots[key]; ok && key != "" && t.flags[slot]&visible != 0 {
-			at := slices.Index(t.order, slot)
-			if t.top > 0 {
-				t.top = at - screen
-			}
-			t.moveToKeeping(at)
-			return
+	home := ""
+	if t.typed {
+		t.typed, home = false, t.home
+	}
+	for _, key := range []string{t.wish, home, t.on} {
+		slot, ok := t.slots[key]
+		if key == "" || !ok || t.flags[slot]&visible == 0 {
+			continue
 		}
+		at := slices.Index(t.order, slot)
+		if t.top > 0 {
+			t.top = at - screen
+		}
+		switch key {
+		case t.wish:
+			t.wish, t.home = "", ""
+		case t.home:
+			t.home = ""
+		}
+		t.place(at)
+		return
 	}
-	t.moveToKeeping(t.cursor)
-}
-
-func (t *Table[T]) moveToKeeping(at int) {
-	wish := t.wish
-	t.moveTo(at)
-	if t.on != wish {
-		t.wish = wish
-	}
+	t.place(t.cursor)
 }
 
 // compact closes the holes that removed rows left.
@@ -248,50 +218,4 @@ func (t *Table[T]) compact() {
 	}
 	t.rows, t.flags, t.holes = rows, flags, 0
 	t.texts, t.hay, t.changed, t.all = nil, nil, t.changed[:0], true
-}
-
-// natural compares texts as people sort them: case is one, and numbers count by
-// their value, so that pod-9 comes before pod-10.
-func natural(a, b string) int {
-	i, j := 0, 0
-	for i < len(a) && j < len(b) {
-		x, y := a[i], b[j]
-		if digit(x) && digit(y) {
-			for i < len(a) && a[i] == '0' {
-				i++
-			}
-			for j < len(b) && b[j] == '0' {
-				j++
-			}
-			m, n := i, j
-			for i < len(a) && digit(a[i]) {
-				i++
-			}
-			for j < len(b) && digit(b[j]) {
-				j++
-			}
-			if c := cmp.Compare(i-m, j-n); c != 0 {
-				return c
-			}
-			if c := strings.Compare(a[m:i], b[n:j]); c != 0 {
-				return c
-			}
-			continue
-		}
-		if c := cmp.Compare(lower(x), lower(y)); c != 0 {
-			return c
-		}
-		i++
-		j++
-	}
-	return cmp.Compare(len(a)-i, len(b)-j)
-}
-
-func digit(c byte) bool { return '0' <= c && c <= '9' }
-
-func lower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c + 'a' - 'A'
-	}
-	return c
 }

@@ -2,9 +2,9 @@ package widget
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/aictl/aictl/internal/term"
-	"github.com/aictl/aictl/tui/theme"
 )
 
 // View draws the table: at most height lines of at most width columns. The
@@ -65,7 +65,7 @@ func (t *Table[T]) cells(slots []int32) []string {
 
 // maxCell bounds the bytes of a cell: more cannot be shown, and need not be
 // made safe a frame.
-const maxCell = 16 << 10
+const maxCell = 4 << 10
 
 // cellText makes a text safe to stand in a cell.
 func cellText(s string) string {
@@ -78,8 +78,13 @@ func cellText(s string) string {
 // apart drops marks at the start of a text that would join what stands before
 // it: a variation selector makes a sign of one column one of two.
 func apart(s string) string {
-	for s != "" && s[0] >= 0x80 && Width("|"+s) != 1+Width(s) {
-		_, s, _ = cutRune(s)
+	for s != "" && s[0] >= utf8.RuneSelf {
+		first := s[:runeStart(s, maxCluster)]
+		if Width("|"+first) == 1+Width(first) {
+			break
+		}
+		_, n := utf8.DecodeRuneInString(s)
+		s = s[n:]
 	}
 	return s
 }
@@ -99,7 +104,10 @@ func (t *Table[T]) layout(width int, cells []string, n int) {
 				w.seen[i] = max(w.seen[i], Width(s))
 			}
 		}
-		natural[i] = max(w.seen[i], Width(t.head(i)))
+		natural[i] = max(w.seen[i], Width(c.Name))
+		if i == t.sort && (gap(width) < 2 || i == len(t.cols)-1) {
+			natural[i] = max(natural[i], Width(c.Name)+1) // no gap behind it that the arrow could stand in
+		}
 	}
 	w.out = lay(cols, natural, width-gutter(width), gap(width))
 	// The growing columns scroll as far as the longest text goes.
@@ -110,14 +118,6 @@ func (t *Table[T]) layout(width int, cells []string, n int) {
 		}
 	}
 	t.shift = max(0, min(t.shift, longest))
-}
-
-func (t *Table[T]) head(col int) string {
-	name := t.cols[col].Name
-	if col != t.sort {
-		return name
-	}
-	return name + t.arrow()
 }
 
 // arrow is the sign of the sorted column.
@@ -135,18 +135,27 @@ func (t *Table[T]) arrow() string {
 
 func (t *Table[T]) headLine(width int) string {
 	var b strings.Builder
-	b.WriteString(spaces(gutter(width)))
-	t.join(&b, width, func(i, w int) string {
-		name := t.cols[i].Name
-		if i == t.sort {
-			// The arrow stays where the name is cut.
-			name = Cut(name, w-1) + t.arrow()
+	last, before := t.widths.last(), gutter(width)
+	for i, w := range t.widths.out {
+		if w == 0 {
+			continue
 		}
+		b.WriteString(spaces(before))
+		before = gap(width)
+		text, align := t.cols[i].Name, Fit
 		if t.cols[i].Right {
-			return FitLeft(name, w)
+			align = FitLeft
 		}
-		return Fit(name, w)
-	})
+		if i == t.sort {
+			// The arrow stands in the gap, so that sorting moves no column.
+			if before > 1 && i != last {
+				before--
+				w++
+			}
+			text = Cut(text, w-1) + t.arrow()
+		}
+		b.WriteString(align(text, w))
+	}
 	return t.th().Header.Render(Cut(strings.TrimRight(b.String(), " "), width))
 }
 
@@ -224,28 +233,4 @@ func (t *Table[T]) signs(b *strings.Builder, width int, current, isMarked bool) 
 	} else {
 		b.WriteString(cursor)
 	}
-}
-
-// highlight puts plain text into a style and what matched into another. A
-// character of several runes is never split: apart its parts are wider.
-func highlight(s string, spans [][2]int, style, match theme.Style) string {
-	if len(spans) == 0 {
-		return style.Render(s)
-	}
-	var b strings.Builder
-	at := 0
-	for _, span := range spans {
-		from, to := wholeIn(s, span[0], span[1])
-		if from < at {
-			from = at
-		}
-		if to <= from {
-			continue
-		}
-		b.WriteString(style.Render(s[at:from]))
-		b.WriteString(match.Render(s[from:to]))
-		at = to
-	}
-	b.WriteString(style.Render(s[at:]))
-	return b.String()
 }

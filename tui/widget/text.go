@@ -99,24 +99,6 @@ func Wrap(s string, width int) []string {
 	return lines
 }
 
-// carried gives the styles that are open after a line, of those before it.
-func carried(open, line string) string {
-	for {
-		i := strings.Index(line, "\x1b[")
-		if i < 0 {
-			return open
-		}
-		line = line[i:]
-		n := escapeLen(line)
-		if isReset(line[:n]) {
-			open = ""
-		} else if isStyle(line[:n]) {
-			open += line[:n]
-		}
-		line = line[n:]
-	}
-}
-
 // Age is a length of time as listings write it: the largest unit that fits, and
 // one more only where that changes what a person thinks (1h30m, not 26h5m).
 func Age(d time.Duration) string {

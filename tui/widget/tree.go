@@ -150,7 +150,7 @@ func (t *Tree[T]) hang(nodes []Node[T], parent int, guides, plain string) bool {
 		if parent < 0 {
 			t.flat[at].guides, t.flat[at].plain = "", ""
 		}
-		matches := t.filter.Match(plainOf(t.label(n)))
+		matches := t.filter.Empty() || t.filter.Match(plainOf(t.label(n)))
 		below := false
 		switch {
 		case !t.filter.Empty():

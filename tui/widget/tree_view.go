@@ -110,10 +110,10 @@ func (t *Tree[T]) View(width, height int) string {
 	visible := t.flat[t.top:min(t.top+height, len(t.flat))]
 	lines, longest := make([]string, len(visible)), 0
 	for i := range visible {
-		lines[i] = t.line(&visible[i])
+		// No further than what is shown: a label may have a megabyte.
+		lines[i] = Cut(t.line(&visible[i], t.left+width), t.left+width)
 		if t.left > 0 {
-			_, w := cutFrom(lines[i], 0, t.left+width)
-			longest = max(longest, w)
+			longest = max(longest, Width(lines[i]))
 		}
 	}
 	t.left = max(0, min(t.left, longest-width+1))
@@ -128,7 +128,8 @@ func (t *Tree[T]) View(width, height int) string {
 	return strings.Join(lines, "\n")
 }
 
-func (t *Tree[T]) line(b *branch[T]) string {
+// line is what a node says, its label cut to limit columns.
+func (t *Tree[T]) line(b *branch[T], limit int) string {
 	th := t.th()
 	guides := b.guides
 	if t.ASCII {
@@ -148,7 +149,7 @@ func (t *Tree[T]) line(b *branch[T]) string {
 			sign = "▸"
 		}
 	}
-	label := apart(t.label(b.node))
+	label := Cut(apart(t.label(b.node)), limit)
 	if spans := t.filter.Spans(plainOf(label)); len(spans) > 0 {
 		label = highlightStyled(label, plainOf(label), spans, th.Match)
 	}
