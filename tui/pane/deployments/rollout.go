@@ -127,6 +127,8 @@ func (r *rollout) status(s api.DeployStatus, err error) tea.Cmd {
 		return nil
 	}
 	r.at, r.canary, r.events = r.p.env.Now, s.Canary, s.Events
+	// A rollout may begin and end between two judgements.
+	moved := !r.following && (s.Verdict.Outcome == api.DeployProgressing || r.workload != nil && r.workload.Revision != s.Revision)
 	if !r.following || !r.heard {
 		w := s.Workload
 		r.workload = &w
@@ -139,7 +141,7 @@ func (r *rollout) status(s api.DeployStatus, err error) tea.Cmd {
 		v := s.Verdict
 		r.verdict = &v
 	}
-	if !r.following && s.Verdict.Outcome == api.DeployProgressing {
+	if moved {
 		r.w = watched{} // another rollout than the one that was meant
 		return r.follow()
 	}

@@ -193,3 +193,14 @@ func disabled(p *Pane, id string) string {
 	}
 	return "no such action"
 }
+
+func TestARolloutBetweenTwoJudgementsIsSeen(t *testing.T) {
+	p := onRollout(t)
+	v := api.DeployVerdict{Outcome: api.DeployComplete, Code: "complete", Message: "all of them"}
+	p.Update(feed.Batch{Key: feed.Key{Pane: Name, Slot: watchSlot}, Items: []api.DeployWatchEvent{{Type: "verdict", Verdict: &v}}, Done: true})
+	require.Nil(t, answer(p, statusSlot, "demo", status(cart(), v), nil))
+	next := cart()
+	next.Revision = "5"
+	require.NotNil(t, answer(p, statusSlot, "demo", status(next, v), nil), "it is followed for what happened")
+	require.Contains(t, plainView(p, 100, 20), "following")
+}

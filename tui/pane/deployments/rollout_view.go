@@ -148,7 +148,11 @@ func (r *rollout) replicaLines(width int) []string {
 	for _, one := range list[:min(len(list), shownReplicas)] {
 		state, style := r.p.replica(one.State, one.Ready, one.Current)
 		rows = append(rows, []cell{
-			{text: one.Name}, {text: one.Revision}, {state, style}, {text: fmt.Sprint(one.Restarts)}, {text: r.p.ago(one.Created)},
+			{text: one.Name},
+			{text: one.Revision},
+			{state, style},
+			{text: fmt.Sprint(one.Restarts)},
+			{text: r.p.ago(one.Created)},
 			{text: strings.TrimSpace(one.Node + " " + one.Message)},
 		})
 	}
