@@ -210,7 +210,7 @@ func TestSessions(t *testing.T) {
 	require.NotNil(t, ask.Then([]string{"third"}))
 	require.Equal(t, "third", q.session)
 	require.Nil(t, ask.Then([]string{""}))
-	require.Equal(t, "", q.session)
+	require.Empty(t, q.session)
 	require.True(t, q.Typing())
 }
 

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -56,7 +57,7 @@ func (t *turn) answerLines(width int, skin string, color bool) []string {
 		rest = rest[len(rest)-mostTail:]
 		rest = rest[strings.IndexAny(rest, " \n")+1:]
 	}
-	s.lines = append(s.done[:len(s.done):len(s.done)], draw(rest, width, styles)...)
+	s.lines = slices.Concat(s.done, draw(rest, width, styles))
 	for len(s.lines) > 0 && s.lines[len(s.lines)-1] == "" {
 		s.lines = s.lines[:len(s.lines)-1]
 	}
