@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"regexp"
 	"slices"
@@ -247,42 +245,6 @@ func numberValue(s *formSchema, text string) (json.RawMessage, error) {
 		return json.RawMessage(text), nil
 	}
 	return json.Marshal(x)
-}
-
-// jsonProblem says where text stops being JSON.
-func jsonProblem(b []byte) error {
-	var v any
-	d := json.NewDecoder(bytes.NewReader(b))
-	err := d.Decode(&v)
-	if err == nil {
-		if _, err = d.Token(); errors.Is(err, io.EOF) {
-			return nil
-		}
-		return fail.New(fail.Usage, "not JSON: there is something after its end")
-	}
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		before := string(b[:min(int(syntax.Offset), len(b))])
-		line := strings.Count(before, "\n")
-		return fail.New(fail.Usage, "not JSON: %s (line %d, character %d)", syntax.Error(), line+1, len(before)-strings.LastIndexByte(before, '\n')-1)
-	}
-	return fail.New(fail.Usage, "not JSON: it ends too early")
-}
-
-func jsonType(v json.RawMessage) string {
-	switch v[0] {
-	case '{':
-		return "object"
-	case '[':
-		return "array"
-	case '"':
-		return "string"
-	case 't', 'f':
-		return "boolean"
-	case 'n':
-		return "null"
-	}
-	return "number"
 }
 
 func article(t string) string {

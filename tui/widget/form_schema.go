@@ -1,13 +1,11 @@
 package widget
 
 import (
-	"bytes"
 	"encoding/json"
 	"reflect"
 	"slices"
 	"strings"
 
-	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/op"
 )
 
@@ -183,38 +181,4 @@ func typeSchema(t reflect.Type) *formSchema {
 		return &formSchema{types: []string{"number"}}
 	}
 	return &formSchema{}
-}
-
-// jsonMember is a member of a JSON object.
-type jsonMember struct {
-	name  string
-	value json.RawMessage
-}
-
-// jsonMembers reads an object in its own order.
-func jsonMembers(b []byte) ([]jsonMember, error) {
-	d := json.NewDecoder(bytes.NewReader(b))
-	if t, err := d.Token(); err != nil {
-		return nil, err
-	} else if t != json.Delim('{') {
-		return nil, fail.New(fail.Usage, "not a JSON object")
-	}
-	var out []jsonMember
-	for d.More() {
-		t, err := d.Token()
-		if err != nil {
-			return nil, err
-		}
-		name, ok := t.(string)
-		if !ok {
-			return nil, fail.New(fail.Usage, "not a JSON object")
-		}
-		m := jsonMember{name: name}
-		if err := d.Decode(&m.value); err != nil {
-			return nil, err
-		}
-		out = append(out, m)
-	}
-	_, err := d.Token()
-	return out, err
 }

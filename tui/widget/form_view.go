@@ -1,6 +1,7 @@
 package widget
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -9,8 +10,7 @@ import (
 	"github.com/aictl/aictl/tui/theme"
 )
 
-// formLines is how many lines a field of several lines has while it is not in
-// focus.
+// formLines is how many lines a field of several lines has at least.
 const formLines = 3
 
 // View draws the form: at most height lines of at most width columns, around
@@ -50,13 +50,13 @@ func (f *Form) body(th *theme.Theme, width, height int) (lines []string, from, t
 	case len(f.shown) == 0:
 		return []string{th.Muted.Render("it takes no input")}, 0, 1
 	}
-	label := f.labelWidth(width)
+	label, most := f.labelWidth(width), f.share(height)
 	for i, n := range f.shown {
 		here := i == f.at && !n.object
 		if here {
 			from = len(lines)
 		}
-		lines = append(lines, f.member(th, n, here, label, width, height)...)
+		lines = append(lines, f.member(th, n, here, label, width, most)...)
 		if n.wrong != "" {
 			lines = append(lines, th.Bad.Render(strings.Repeat(" ", min(label, width/3))+"! "+term.SafeLine(n.wrong)))
 		}
@@ -70,8 +70,21 @@ func (f *Form) body(th *theme.Theme, width, height int) (lines []string, from, t
 	return lines, from, to
 }
 
-// member draws one field: a sign of the focus, the name, the value.
-func (f *Form) member(th *theme.Theme, n *formNode, here bool, label, width, height int) []string {
+// share is how many lines a field of several lines has: what the others leave,
+// in equal parts.
+func (f *Form) share(height int) int {
+	several := 0
+	for _, n := range f.shown {
+		if n.typed() && n.in.Multiline && n.in.Value() != "" {
+			several++
+		}
+	}
+	return max((height-len(f.shown)+several)/max(several, 1), formLines)
+}
+
+// member draws one field: a sign of the focus, the name, the value in at most
+// so many lines.
+func (f *Form) member(th *theme.Theme, n *formNode, here bool, label, width, most int) []string {
 	sign, style := "  ", th.Text
 	if here {
 		sign, style = "> ", th.Accent
@@ -92,11 +105,10 @@ func (f *Form) member(th *theme.Theme, n *formNode, here bool, label, width, hei
 	case !n.in.Multiline || n.in.Value() == "":
 		return []string{head + n.in.View(room)}
 	}
-	most := formLines
-	if here {
-		most = max(height/2, formLines)
-	}
 	out := n.in.Lines(room, most)
+	if lines := strings.Count(n.in.Value(), "\n") + 1; lines > len(out) && !here {
+		out[len(out)-1] = th.Muted.Render("… " + strconv.Itoa(lines-len(out)+1) + " lines more")
+	}
 	for i := range out {
 		if i == 0 {
 			out[i] = head + out[i]

@@ -131,6 +131,15 @@ func TestAChangeIsOneRow(t *testing.T) {
 	require.Equal(t, "aictl audit log --since 1h --limit 2000", p.Command())
 }
 
+func TestWhatTheServerDoesByItselfIsOneRow(t *testing.T) {
+	p, _ := newPane(t, "local")
+	own := intent(1, time.Minute, "tokens.create", "admin")
+	own.Request = ""
+	p.Update(answer(all("local", own, outcome(2, own, "ok"))))
+	require.Contains(t, p.View(120, 12), "1 change")
+	require.NotContains(t, p.View(120, 12), "without success")
+}
+
 func TestWhatIsNewComesToWhatIsThere(t *testing.T) {
 	p, c := newPane(t, "local")
 	p.Update(answer(all("local", set, outcome(2, set, "ok"), now)))

@@ -92,8 +92,9 @@ func (b *book) rows(context string) []row {
 	intents := map[string]int{} // of what is not at its end
 	for i := range b.entries {
 		e := &b.entries[i]
-		id := e.Request + "\x00" + e.Operation + "\x00" + e.Target
-		if at, ok := intents[id]; ok && e.Phase == "outcome" && e.Request != "" {
+		// What the server does by itself has no request: its actor tells it.
+		id := e.Request + "\x00" + e.Actor + "\x00" + e.Operation + "\x00" + e.Target
+		if at, ok := intents[id]; ok && e.Phase == "outcome" {
 			out[at].outcome = e
 			delete(intents, id)
 			continue

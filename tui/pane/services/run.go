@@ -124,7 +124,7 @@ func (r *run) status(th *theme.Theme, now time.Time) string {
 	case r.busy:
 		parts = append(parts, th.Info.Render("running "+widget.Age(now.Sub(r.started))))
 	default:
-		parts = append(parts, th.OK.Render("ok")+" in "+took(r.took))
+		parts = append(parts, th.OK.Render("ok")+" in "+r.lasted())
 	}
 	if r.streams {
 		parts = append(parts, fmt.Sprintf("%d events", len(r.events)+r.lost))
@@ -135,11 +135,16 @@ func (r *run) status(th *theme.Theme, now time.Time) string {
 	return strings.Join(parts, ", ")
 }
 
-func took(d time.Duration) string {
-	if d < time.Second {
-		return fmt.Sprintf("%d ms", d.Milliseconds())
+// lasted is how long the call took. A stream's time is that of the dashboard's
+// clock, which goes by seconds.
+func (r *run) lasted() string {
+	switch {
+	case r.streams && r.took < time.Second:
+		return "under a second"
+	case r.took < time.Second:
+		return fmt.Sprintf("%d ms", r.took.Milliseconds())
 	}
-	return d.Round(100 * time.Millisecond).String()
+	return r.took.Round(100 * time.Millisecond).String()
 }
 
 // draw brings the page's lines up to what came. Only what is new is drawn, and
@@ -154,7 +159,7 @@ func (r *run) draw(th *theme.Theme, width int) {
 	}
 	d.whole = true
 	follow := r.page.AtBottom() && r.streams
-	lines := d.lines
+	var lines []string
 	switch {
 	case !r.streams && r.out != nil:
 		d.lines = pretty(th, r.out)
