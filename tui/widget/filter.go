@@ -24,11 +24,12 @@ type Filter struct {
 	inverse bool
 	fuzzy   [][]rune // the words of a fuzzy expression
 	fold    bool
-	// literal is the whole expression where it has no syntax, and otherwise a
-	// part that every match must hold: looking for it first spares most texts
-	// the machine of the expression.
-	literal string
-	re      *regexp.Regexp // nil where literal is the whole
+	re      *regexp.Regexp
+	// parts are texts that every match holds, in this order: looking for them
+	// spares most texts the machine of the expression. exact says that what
+	// holds them is a match, literal that the one part is all of the expression.
+	parts          []part
+	exact, literal bool
 }
 
 // NewFilter reads an expression. Every text is one: none is an error.
@@ -54,65 +55,38 @@ func NewFilter(expr string) Filter {
 	case rest != "":
 		f.compile(rest)
 	}
-	if f.fuzzy == nil && f.literal == "" && f.re == nil {
+	if f.Empty() {
 		return Filter{expr: expr} // "!" or "~" alone: still being typed
 	}
 	return f
 }
 
-// compile sets literal and re. The texts of a table have a line a cell, so that
+// compile sets re and parts. The texts of a table have a line a cell, so that
 // ^ and $ are the ends of a cell and . goes from one to the next.
 func (f *Filter) compile(expr string) {
-	flags := syntax.Perl&^syntax.OneLine | syntax.DotNL
-	prefix := "(?ms)"
+	flags, prefix := syntax.Perl&^syntax.OneLine|syntax.DotNL, "(?ms)"
 	if f.fold {
-		flags |= syntax.FoldCase
-		prefix = "(?ims)"
+		flags, prefix = flags|syntax.FoldCase, "(?ims)"
 	}
 	tree, err := syntax.Parse(expr, flags)
+	if err == nil {
+		f.re, err = regexp.Compile(prefix + expr)
+	}
 	if err != nil {
 		expr = regexp.QuoteMeta(expr)
 		if tree, err = syntax.Parse(expr, flags); err != nil {
 			return // not UTF-8: nothing that can be looked for
 		}
+		f.re = regexp.MustCompile(prefix + expr)
 	}
 	tree = tree.Simplify()
-	f.literal, f.fold = required(tree)
-	if f.fold {
-		if !ascii(f.literal) {
-			f.literal = "" // folding beyond ASCII is the machine's
-		}
-		f.literal = strings.ToLower(f.literal)
-	}
-	if tree.Op == syntax.OpLiteral && f.literal != "" {
-		return
-	}
-	f.re, err = regexp.Compile(prefix + expr)
-	if err != nil {
-		f.re = regexp.MustCompile(prefix + regexp.QuoteMeta(expr))
-	}
-}
-
-// required is the longest text that every match of the expression holds, and
-// whether in either case.
-func required(re *syntax.Regexp) (text string, fold bool) {
-	switch re.Op {
-	case syntax.OpLiteral:
-		return string(re.Rune), re.Flags&syntax.FoldCase != 0
-	case syntax.OpCapture, syntax.OpPlus:
-		return required(re.Sub[0])
-	case syntax.OpConcat:
-		for _, sub := range re.Sub {
-			if t, f := required(sub); len(t) > len(text) {
-				text, fold = t, f
-			}
-		}
-	}
-	return text, fold
+	f.parts = required(tree)
+	f.literal = tree.Op == syntax.OpLiteral && len(f.parts) == 1
+	f.exact = f.literal || loose(tree, len(f.parts))
 }
 
 // Empty says that the filter lets everything through.
-func (f Filter) Empty() bool { return f.fuzzy == nil && f.literal == "" && f.re == nil }
+func (f Filter) Empty() bool { return f.fuzzy == nil && f.re == nil }
 
 // String is the expression as it was typed.
 func (f Filter) String() string { return f.expr }
@@ -129,10 +103,15 @@ func (f Filter) finds(s string) bool {
 		}
 		return true
 	}
-	if f.literal != "" && index(s, f.literal, f.fold) < 0 {
-		return false
+	rest := s
+	for _, p := range f.parts {
+		i := p.index(rest)
+		if i < 0 {
+			return false
+		}
+		rest = rest[i+len(p.text):]
 	}
-	return f.re == nil || f.re.MatchString(s)
+	return f.exact || f.re.MatchString(s)
 }
 
 // maxSpans bounds what is marked in one text.
@@ -148,15 +127,16 @@ func (f Filter) Spans(s string) [][2]int {
 	switch {
 	case f.fuzzy != nil:
 		return f.fuzzySpans(s)
-	case f.literal != "" && index(s, f.literal, f.fold) < 0:
-	case f.re == nil:
+	case !f.finds(s):
+	case f.literal:
+		p := f.parts[0]
 		for at := 0; len(out) < maxSpans; {
-			i := index(s[at:], f.literal, f.fold)
+			i := p.index(s[at:])
 			if i < 0 {
 				break
 			}
-			out = append(out, [2]int{at + i, at + i + len(f.literal)})
-			at += i + len(f.literal)
+			out = append(out, [2]int{at + i, at + i + len(p.text)})
+			at += i + len(p.text)
 		}
 	default:
 		for _, m := range f.re.FindAllStringIndex(s, maxSpans) {
@@ -166,38 +146,6 @@ func (f Filter) Spans(s string) [][2]int {
 		}
 	}
 	return out
-}
-
-// index finds a text; with fold it is lower-case ASCII and found in either case.
-func index(s, text string, fold bool) int {
-	if !fold {
-		return strings.Index(s, text)
-	}
-	first := text[0]
-	upper := first
-	if 'a' <= first && first <= 'z' {
-		upper -= 'a' - 'A'
-	}
-	for i := 0; i+len(text) <= len(s); i++ {
-		if c := s[i]; (c == first || c == upper) && equalFold(s[i:i+len(text)], text) {
-			return i
-		}
-	}
-	return -1
-}
-
-// equalFold compares with a lower-case ASCII text of the same length.
-func equalFold(s, lower string) bool {
-	for i := range len(lower) {
-		c := s[i]
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		if c != lower[i] {
-			return false
-		}
-	}
-	return true
 }
 
 func hasUpper(s string) bool {

@@ -25,6 +25,10 @@ func TestFilter(t *testing.T) {
 		{"anchors", "^pod-[0-9]+$", "pod-12", true, "pod-12"},
 		{"anchors are those of a cell", "^running$", "pod-1\nRunning\n3d", true, "Running"},
 		{"from one cell to the next", "pod-1.*running", "pod-1\nRunning", true, "pod-1\nRunning"},
+		{"texts with anything between", "po.*run.*3d", "pod-1\nRunning\n3d", true, "pod-1\nRunning\n3d"},
+		{"texts in another order", "run.*po", "pod-1\nRunning", false, ""},
+		{"texts that overlap", "abc.*cd", "abcd", false, ""},
+		{"texts that touch", "a(b)c", "a b c", false, ""},
 		{"broken is literal", "a[b", "xa[by", true, "a[b"},
 		{"broken, in either case", "a[b", "xA[By", true, "A[B"},
 		{"broken is not found", "a(b", "ab", false, ""},
@@ -79,7 +83,7 @@ func TestFilter(t *testing.T) {
 func FuzzFilter(f *testing.F) {
 	for _, s := range [][2]string{
 		{"time", "a TimeOut"}, {"a+b?", "xaab"}, {"!x", "y"}, {"~abc", "a_b_c"}, {"[", "a[b"}, {"(?i)K", "\u212a"},
-		{`\d+ms$`, "took 12ms"}, {"a|b", "b"}, {"(ab)+c", "ababc"}, {"x{2,3}y", "xxy"}, {"ſ", "S"}, {"k", "\u212a"}, {"(?-i)a", "A"}, {"^$", ""},
+		{`\d+ms$`, "took 12ms"}, {"a|b", "b"}, {"(ab)+c", "ababc"}, {"x{2,3}y", "xxy"}, {"ſ", "S"}, {"k", "\u212a"}, {"(?-i)a", "A"}, {"^$", ""}, {"a.*b.*?c", "xaxbxc"}, {"a(b)c", "a b c"}, {"ab.*bc", "abc"}, {"(?-s)a.*b", "a\nb"},
 	} {
 		f.Add(s[0], s[1])
 	}
