@@ -26,8 +26,12 @@ func filled(b *testing.B, n int) *Table[pod] {
 func BenchmarkTableSet(b *testing.B) {
 	rows := numbered(many)
 	for _, c := range []struct{ name, sort, filter string }{
-		{"plain", "", ""}, {"sorted by number", "RESTARTS", ""}, {"sorted by text", "NAME", ""},
-		{"filtered", "", "failed"}, {"sorted and filtered", "NAME", "failed"}, {"filtered by an expression", "", "pod-[0-9]+9$"},
+		{"plain", "", ""},
+		{"sorted by number", "RESTARTS", ""},
+		{"sorted by text", "NAME", ""},
+		{"filtered", "", "failed"},
+		{"sorted and filtered", "NAME", "failed"},
+		{"filtered by an expression", "", "pod-[0-9]+9$"},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			tb := filled(b, 1)

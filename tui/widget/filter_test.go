@@ -82,8 +82,24 @@ func TestFilter(t *testing.T) {
 // FuzzFilter: what the shortcuts find is what the plain expression finds.
 func FuzzFilter(f *testing.F) {
 	for _, s := range [][2]string{
-		{"time", "a TimeOut"}, {"a+b?", "xaab"}, {"!x", "y"}, {"~abc", "a_b_c"}, {"[", "a[b"}, {"(?i)K", "\u212a"},
-		{`\d+ms$`, "took 12ms"}, {"a|b", "b"}, {"(ab)+c", "ababc"}, {"x{2,3}y", "xxy"}, {"ſ", "S"}, {"k", "\u212a"}, {"(?-i)a", "A"}, {"^$", ""}, {"a.*b.*?c", "xaxbxc"}, {"a(b)c", "a b c"}, {"ab.*bc", "abc"}, {"(?-s)a.*b", "a\nb"},
+		{"time", "a TimeOut"},
+		{"a+b?", "xaab"},
+		{"!x", "y"},
+		{"~abc", "a_b_c"},
+		{"[", "a[b"},
+		{"(?i)K", "\u212a"},
+		{`\d+ms$`, "took 12ms"},
+		{"a|b", "b"},
+		{"(ab)+c", "ababc"},
+		{"x{2,3}y", "xxy"},
+		{"ſ", "S"},
+		{"k", "\u212a"},
+		{"(?-i)a", "A"},
+		{"^$", ""},
+		{"a.*b.*?c", "xaxbxc"},
+		{"a(b)c", "a b c"},
+		{"ab.*bc", "abc"},
+		{"(?-s)a.*b", "a\nb"},
 	} {
 		f.Add(s[0], s[1])
 	}

@@ -26,8 +26,14 @@ func TestPager(t *testing.T) {
 	first := func() string { l, _, _ := strings.Cut(p.View(40, 10), "\n"); return l }
 	require.Equal(t, "line 0", first())
 	for _, s := range []struct{ id, want string }{
-		{"list.down", "line 1"}, {"list.pagedown", "line 10"}, {"list.bottom", "line 90"}, {"list.down", "line 90"},
-		{"list.up", "line 89"}, {"list.pageup", "line 80"}, {"list.top", "line 0"}, {"list.up", "line 0"},
+		{"list.down", "line 1"},
+		{"list.pagedown", "line 10"},
+		{"list.bottom", "line 90"},
+		{"list.down", "line 90"},
+		{"list.up", "line 89"},
+		{"list.pageup", "line 80"},
+		{"list.top", "line 0"},
+		{"list.up", "line 0"},
 	} {
 		require.True(t, p.Act(s.id))
 		require.Equal(t, s.want, first(), s.id)

@@ -18,7 +18,6 @@ type model struct {
 	filter string
 	sort   string
 	back   bool
-	cursor string
 }
 
 func (m *model) shown() []pod {
