@@ -53,7 +53,8 @@ func TestWhoStopsListeningEndsTheList(t *testing.T) {
 	}
 	k := f.client(Options{})
 	for _, watch := range []bool{false, true} {
-		for range k.Replicas(t.Context(), deploy.ReplicaQuery{Watch: watch}) {
+		for _, err := range k.Replicas(t.Context(), deploy.ReplicaQuery{Watch: watch}) {
+			require.NoError(t, err)
 			break // goleak looks
 		}
 	}
