@@ -142,8 +142,8 @@ func (v *LogView) cells(b *strings.Builder, l *LogLine, plain theme.Style, curre
 	if w.level > 0 {
 		cell(w.level, levelWord(l.Level), th.Severity(l.Level))
 	}
-	cell(w.origin, term.SafeLine(clipText(l.Origin, 4*mostService)), th.Info)
-	cell(w.service, term.SafeLine(clipText(l.Service, 4*mostService)), th.Accent)
+	cell(w.origin, term.SafeLine(clipText(l.Origin, 4*mostService)), th.Muted)
+	cell(w.service, term.SafeLine(clipText(l.Service, 4*mostService)), th.Info)
 	if w.field > 0 {
 		for _, name := range v.Columns.Fields {
 			cell(w.field, term.SafeLine(clipText(v.Field(l, name), 4*mostField)), th.Muted)

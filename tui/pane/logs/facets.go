@@ -51,9 +51,12 @@ func (f *facets) ask() tea.Cmd {
 	return feed.Ask(p.env.Feeds, p.key("fields"), p.env.Contexts, api.LogsFields, in)
 }
 
-// first are the fields that people look for, in this order; the others follow
-// by how many entries have them.
-var first = []string{"level", "log.level", "service", "service.name"}
+// first are the fields that people look for, in this order and open; the others
+// follow by how many entries have them.
+var first = []string{
+	"level", "log.level", "service", "service.name", "event.outcome", "http.response.status_code", "http.status",
+	"error.code", "kubernetes.namespace",
+}
 
 // take keeps an answer. Where nothing came, the old fields stay.
 func (f *facets) take(a feed.Answer) {
@@ -99,8 +102,7 @@ func (f *facets) take(a feed.Answer) {
 	at := map[string]int{}
 	for i, n := range names {
 		at[n] = i
-		// A few fields are open; the person opens the others.
-		roots[i] = widget.Node[facet]{Key: n, Value: facet{field: n, count: fields[n]}, Closed: i >= 4}
+		roots[i] = widget.Node[facet]{Key: n, Value: facet{field: n, count: fields[n]}, Closed: !slices.Contains(first, n)}
 	}
 	for k, n := range values {
 		root := &roots[at[k.field]]

@@ -26,6 +26,10 @@ var bands = [...]struct {
 	{"error", "█", "#"}, {"warn", "▓", "="}, {"info", "▒", "-"}, {"other", "░", "."},
 }
 
+// fewErrors is the sign of the lowest cell where there are errors, but too few
+// for a cell of their own.
+const fewErrors = len(bands)
+
 func bandOf(level string) int {
 	switch logs.ParseLevel(level) {
 	case logs.LevelFatal, logs.LevelError:
@@ -40,7 +44,7 @@ func bandOf(level string) int {
 }
 
 func bandStyle(th *theme.Theme, band int) theme.Style {
-	return [...]theme.Style{th.Bad, th.Warn, th.OK, th.Muted}[band]
+	return [...]theme.Style{th.Bad, th.Warn, th.OK, th.Muted, th.Bad}[band]
 }
 
 // histSteps is about how many steps of time are asked for.
@@ -136,26 +140,34 @@ func (h *histogram) add(e *api.LogEntry) {
 	}
 }
 
-// columns spread the counts over so many columns of the window.
+// columns spread the counts over so many columns of the window: a column shows
+// what a step holds, the mean of its steps where it has several. Sums would
+// make every column with one step more a peak.
 func (h *histogram) columns(from, to time.Time, n int) []shares {
-	out := make([]shares, n)
+	out, steps := make([]shares, n), make([]int64, n)
 	span := to.Sub(from)
-	if span <= 0 || h.step <= 0 {
+	if span <= 0 || h.step <= 0 || span/h.step > 8*histSteps { // the last: counts of another window
 		return out
 	}
-	for _, counts := range []map[int64]shares{h.counts, h.came} {
-		for at, s := range counts {
-			begin := time.Unix(0, at).Sub(from)
-			first := int(begin * time.Duration(n) / span)
-			last := int((begin + h.step) * time.Duration(n) / span)
-			if begin < 0 {
-				first = 0
+	for at := from.Truncate(h.step); at.Before(to); at = at.Add(h.step) {
+		s := h.counts[at.UnixNano()]
+		for b, v := range h.came[at.UnixNano()] {
+			s[b] += v
+		}
+		// A step that is wider than a column stands in all of its columns.
+		first := int(max(at.Sub(from), 0) * time.Duration(n) / span)
+		last := int(at.Add(h.step).Sub(from) * time.Duration(n) / span)
+		for c := first; c < n && (c < last || c == first); c++ {
+			steps[c]++
+			for b := range s {
+				out[c][b] += s[b]
 			}
-			// A step wider than a column stands in all of its columns.
-			for c := max(first, 0); c < n && (c < last || c == first); c++ {
-				for b := range s {
-					out[c][b] += s[b]
-				}
+		}
+	}
+	for c := range out {
+		for b, v := range out[c] {
+			if steps[c] > 1 { // rounded up: what is not nothing stays so
+				out[c][b] = (v + steps[c] - 1) / steps[c]
 			}
 		}
 	}
@@ -166,8 +178,8 @@ func (h *histogram) columns(from, to time.Time, n int) []shares {
 const histLabel = 7
 
 // drawHistogram draws the counts: height lines, the last of which is the axis.
-// A column has a cell for every share that is not nothing, the worst at the
-// bottom, so that one error among a thousand lines is seen.
+// The worst stands at the bottom of a column, and one error among a thousand
+// lines has a sign of its own there.
 func (p *Pane) drawHistogram(width, height int) []string {
 	th := p.env.Theme
 	from, to := p.env.Bounds()
@@ -219,31 +231,37 @@ func bandAt(cells []int, row int) int {
 }
 
 func (p *Pane) bandSign(band int) string {
+	if band == fewErrors {
+		if p.env.ASCII {
+			return "!"
+		}
+		return "▂"
+	}
 	if p.env.ASCII {
 		return bands[band].ascii
 	}
 	return bands[band].block
 }
 
-// stack gives the bands of a column's cells, from the bottom.
+// stack gives the bands of a column's cells, from the bottom. Each border is
+// off by half a cell at most.
 func stack(s shares, most int64, rows int) []int {
 	total := s.sum()
 	if total == 0 || most == 0 {
 		return nil
 	}
-	tall := max(1, int((total*int64(rows)+most/2)/most))
+	tall := max(1, int(float64(total)/float64(most)*float64(rows)+0.5))
 	out := make([]int, 0, tall)
-	left := total
+	var sum int64
 	for band, n := range s {
-		if n == 0 || len(out) == tall {
-			continue
-		}
-		room := tall - len(out)
-		take := max(1, int((n*int64(room)+left/2)/left))
-		for range min(take, room) {
+		sum += n
+		end := int(float64(sum)/float64(total)*float64(tall) + 0.5)
+		for len(out) < min(end, tall) {
 			out = append(out, band)
 		}
-		left -= n
+	}
+	if s[0] > 0 && out[0] != 0 {
+		out[0] = fewErrors
 	}
 	return out
 }
@@ -268,18 +286,21 @@ func (p *Pane) axis(from, to time.Time, n int) string {
 	if n > 2*len(layout)+4 {
 		write(n-len(end), end)
 	}
-	var legend []string
-	for band, b := range bands {
-		legend = append(legend, p.bandSign(band)+" "+b.name)
-	}
-	if text := strings.Join(legend, "  "); n > len([]rune(text))+2*len(layout)+30 {
-		write((n-len([]rune(text)))/2, text)
-	}
 	place := func(t time.Time) int { return int(t.Sub(from) * time.Duration(n) / to.Sub(from)) }
 	mark, cursor := "◆", "▲"
 	if p.env.ASCII {
 		mark, cursor = "*", "^"
 	}
+	p.legend(func(text string) {
+		wide := len([]rune(text))
+		at := (n - wide) / 2
+		if c := p.env.Window.Cursor; !c.IsZero() && place(c) > at-len(layout)-4 && place(c) < at+wide {
+			return // the cursor's time stands there
+		}
+		if n > wide+2*len(layout)+8 {
+			write(at, text)
+		}
+	})
 	for _, t := range p.env.Window.Marks {
 		if !t.Before(from) && t.Before(to) {
 			write(place(t), mark)
@@ -295,6 +316,15 @@ func (p *Pane) axis(from, to time.Time, n int) string {
 		write(c, text)
 	}
 	return strings.Repeat(" ", histLabel) + th.Muted.Render(strings.TrimRight(string(line), " "))
+}
+
+// legend gives the text that names the signs.
+func (p *Pane) legend(write func(text string)) {
+	var out []string
+	for band, b := range bands {
+		out = append(out, p.bandSign(band)+" "+b.name)
+	}
+	write(strings.Join(out, "  "))
 }
 
 // short writes a count in four columns or so.

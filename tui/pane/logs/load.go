@@ -45,7 +45,7 @@ func (p *Pane) load() tea.Cmd {
 	switch {
 	case !cursor.IsZero() && p.want.Equal(cursor): // it was not among the newest lines
 		p.source = fromPast
-		to = minTime(to, cursor.Add(max(p.env.Window.Span/30, overlap)))
+		to = minTime(to, cursor.Add(p.beyondBy))
 	case !p.env.Window.Live:
 		p.source = fromWindow
 	}
@@ -168,8 +168,17 @@ func (p *Pane) found(a feed.Answer) tea.Cmd {
 	p.view.Append(got.lines...)
 	p.older = olderPages{more: got.more, before: got.floor}
 	if !p.want.IsZero() && p.view.Len() > 0 {
-		if got.more && got.lines[0].Time.After(p.want) && p.source != fromPast {
-			return p.load() // the cursor is further back: around it
+		if got.more && got.lines[0].Time.After(p.want) {
+			// The cursor is further back: around it, and closer where a page is
+			// not as long as what lies behind it.
+			if p.source == fromPast {
+				p.beyondBy /= 8
+			} else {
+				p.beyondBy = max(p.env.Window.Span/30, overlap)
+			}
+			if p.beyondBy > time.Millisecond {
+				return p.load()
+			}
 		}
 		p.view.GoTo(p.want)
 	}

@@ -66,6 +66,8 @@ type Pane struct {
 	failed  []failure // contexts that did not answer
 	remarks []string  // what the stores said about their answers
 	want    time.Time // where to go once the lines are there
+	// beyondBy is how far behind the cursor the lines around it go.
+	beyondBy time.Duration
 
 	older  olderPages
 	scans  bool // a piece of the filter's work is on its way

@@ -317,7 +317,7 @@ func TestHistogram(t *testing.T) {
 	lines := strings.Split(view, "\n")
 	require.Contains(t, lines[1], "1000 ")
 	require.Contains(t, lines[1], "▒")
-	require.Contains(t, lines[3], "█", "one error of a thousand is seen")
+	require.Contains(t, lines[3], "▂", "one error of a thousand is seen")
 	require.Contains(t, lines[3], "▓")
 	require.Contains(t, lines[4], "▲ 10:55:00")
 	require.Contains(t, lines[4], "10:45:00")

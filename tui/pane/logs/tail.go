@@ -135,7 +135,7 @@ func (p *Pane) toCursor() tea.Cmd {
 		p.view.GoTo(at)
 		return p.work()
 	}
-	p.want = at
+	p.want, p.beyondBy = at, max(p.env.Window.Span/30, overlap)
 	return p.load()
 }
 

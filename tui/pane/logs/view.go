@@ -124,6 +124,12 @@ func (p *Pane) headLines(width, height int) []string {
 	if p.query.text != "" {
 		query = th.Accent.Render("query ") + th.Bold.Render(term.SafeLine(p.query.text))
 	}
+	if width < 40 { // one of them
+		if p.query.text != "" {
+			return []string{query}
+		}
+		return []string{p.state()}
+	}
 	return []string{widget.Columns(widget.Cut(query, max(width*2/5, width-70)), p.state(), width)}
 }
 
