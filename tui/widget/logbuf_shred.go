@@ -47,7 +47,7 @@ func (s *shredder) add(doc []byte) {
 	if s.known == nil {
 		s.known = map[string]int{}
 	}
-	skeleton := s.skeleton
+	var skeleton []byte
 	if !s.split(doc) || len(s.groups) >= maxSkeletons-1 && s.known[string(s.skeleton)] == 0 {
 		skeleton, s.values = whole, append(s.values[:0], doc)
 	} else {

@@ -21,13 +21,12 @@ const facetValues = 8
 
 // facets is the view of the fields beside the lines.
 type facets struct {
-	p       *Pane
-	open    bool
-	tree    *widget.Tree[facet]
-	asking  bool
-	asked   bool
-	failed  []failure
-	entries int64
+	p      *Pane
+	open   bool
+	tree   *widget.Tree[facet]
+	asking bool
+	asked  bool
+	failed []failure
 }
 
 // facet is a field, or one value of it.

@@ -192,7 +192,7 @@ func TestQueryIsTypedAndMended(t *testing.T) {
 
 	require.True(t, p.Escape())
 	require.NotNil(t, p.Update(pane.Tick{Now: now}))
-	require.Equal(t, "", p.query.text)
+	require.Empty(t, p.query.text)
 	require.False(t, p.Escape())
 
 	p.Act("logs.query")

@@ -256,8 +256,12 @@ func quote(s string) string {
 func flags(f api.LogFilter) []string {
 	var out []string
 	for _, p := range []struct{ name, value string }{
-		{"--level", f.Level}, {"--service", strings.Join(f.Service, ",")}, {"--trace", f.Trace},
-		{"--grep", f.Grep}, {"--where", f.Where}, {"--raw-query", f.Raw},
+		{"--level", f.Level},
+		{"--service", strings.Join(f.Service, ",")},
+		{"--trace", f.Trace},
+		{"--grep", f.Grep},
+		{"--where", f.Where},
+		{"--raw-query", f.Raw},
 	} {
 		if p.value != "" {
 			out = append(out, p.name, p.value)
