@@ -42,6 +42,7 @@ func (a *App) runAccessible(ctx context.Context) error {
 	x := &accessible{a: a, ctx: ctx, msgs: make(chan tea.Msg, 256)}
 	a.width, a.height = accessibleWidth, accessibleHeight
 	defer x.wg.Wait()
+	defer a.env.Feeds.Close() // what its commands wait for
 	defer cancel()
 	x.run(a.show(pane.Subject{}, ""))
 	x.settle()

@@ -195,7 +195,11 @@ func (a *App) sayErr(err error) {
 }
 
 func (a *App) copy(text string) tea.Cmd {
-	a.say("ok", "copied: "+text)
+	shown, rest, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	if rest != "" {
+		shown += " …"
+	}
+	a.say("ok", "copied: "+shown)
 	return tea.SetClipboard(text)
 }
 

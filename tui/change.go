@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/aictl/aictl/internal/argv"
+	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/internal/term"
 	"github.com/aictl/aictl/tui/feed"
@@ -17,6 +19,9 @@ import (
 
 // appSlot is the app's own name among the feeds.
 const appSlot = "app"
+
+// applyWithin bounds a change: a rotation waits for rollouts.
+const applyWithin = 30 * time.Minute
 
 // planned is a plan that came, with what it was asked for.
 type planned struct {
@@ -33,7 +38,11 @@ type applied struct {
 
 // propose asks for the plan of a change: the one way to every mutation.
 func (a *App) propose(p pane.Propose) tea.Cmd {
-	c := a.env.Context(p.Context)
+	c, ok := a.env.Known(p.Context)
+	if !ok { // the contexts were changed meanwhile: another one must not get it
+		a.say("bad", "the context "+p.Context+" is no longer shown: nothing was sent")
+		return a.changed(p, nil, fail.New(fail.NotFound, "there is no context %q", p.Context))
+	}
 	if a.env.ReadOnly || c.ReadOnly {
 		a.say("warn", "read-only: "+p.Change.Describe().ID+" was not sent")
 		return nil
@@ -53,7 +62,11 @@ func (a *App) propose(p pane.Propose) tea.Cmd {
 // apply makes the change that was shown, and nothing else.
 func (a *App) apply(p planned, reason, typed string) tea.Cmd {
 	a.applied++
-	c := a.env.Context(p.ask.Context)
+	c, ok := a.env.Known(p.ask.Context)
+	if !ok {
+		a.say("bad", "the context "+p.ask.Context+" is no longer shown: nothing was changed")
+		return nil
+	}
 	opts := op.ApplyOptions{Digest: p.plan.Digest, Reason: reason, Confirm: typed}
 	command := p.ask.Command
 	if command != "" {
@@ -63,7 +76,7 @@ func (a *App) apply(p planned, reason, typed string) tea.Cmd {
 		}
 	}
 	a.say("", p.plan.Summary+"…")
-	return feed.Do(a.env.Feeds, feed.Key{Pane: appSlot, Slot: fmt.Sprintf("apply-%d", a.applied)}, []feed.Context{c},
+	return feed.Within(a.env.Feeds, feed.Key{Pane: appSlot, Slot: fmt.Sprintf("apply-%d", a.applied)}, applyWithin, []feed.Context{c},
 		func(ctx context.Context, c feed.Context) (any, error) {
 			out, err := p.ask.Change.ApplyAny(ctx, c.Caller, p.ask.In, opts)
 			return applied{p.ask, command, out}, err
@@ -162,7 +175,7 @@ func (o *confirm) key(a *App, msg tea.Msg) (tea.Cmd, bool) {
 		switch {
 		case ok && k.String() == "esc":
 			if o.protected {
-				return nil, true
+				return o.refuse(a), true
 			}
 			o.blur()
 		case ok && (k.String() == "tab" || k.String() == "shift+tab") && len(o.inputs) > 1:
@@ -182,8 +195,7 @@ func (o *confirm) key(a *App, msg tea.Msg) (tea.Cmd, bool) {
 	case "y":
 		return o.apply(a), true
 	case "n", "esc", "q":
-		a.say("", "nothing was changed")
-		return nil, true
+		return o.refuse(a), true
 	case "e":
 		o.focus(0)
 		return nil, false
@@ -192,6 +204,12 @@ func (o *confirm) key(a *App, msg tea.Msg) (tea.Cmd, bool) {
 		o.body.Act(act.ID)
 	}
 	return nil, false
+}
+
+// refuse tells the pane that the person said no.
+func (o *confirm) refuse(a *App) tea.Cmd {
+	a.say("", "nothing was changed")
+	return a.changed(o.p.ask, nil, fail.New(fail.Canceled, "nothing was changed"))
 }
 
 // enter goes to the next question, and applies after the last one.

@@ -31,13 +31,3 @@ func (a *App) helpLines() []string {
 	section("Everywhere", a.actions())
 	return out
 }
-
-// Actions lists what every key of the dashboard does, by pane: for the
-// generated page of the manual.
-func (a *App) Actions() map[string][]keymap.Action {
-	out := map[string][]keymap.Action{"": a.actions(), "list": widget.ListActions()}
-	for _, p := range a.panes {
-		out[p.Info().Name] = p.Actions()
-	}
-	return out
-}

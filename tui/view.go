@@ -133,11 +133,14 @@ func (a *App) windowText() string {
 	}
 	text := "last " + pane.Short(w.Span) + " live"
 	if !w.Live {
-		layout := "15:04"
+		first, last := "15:04", "15:04"
 		if !sameDay(from, a.env.Now, zone) {
-			layout = "02 Jan 15:04"
+			first = "2 Jan 15:04"
 		}
-		text = from.In(zone).Format(layout) + dash + to.In(zone).Format(layout) + " (" + pane.Short(w.Span) + ")"
+		if !sameDay(from, to, zone) {
+			last = "2 Jan 15:04"
+		}
+		text = from.In(zone).Format(first) + dash + to.In(zone).Format(last) + " (" + pane.Short(w.Span) + ")"
 	}
 	if !w.Cursor.IsZero() {
 		text += " " + dot + w.Cursor.In(zone).Format("15:04:05")

@@ -1,6 +1,6 @@
 // Command aictl-gen writes what is derived from the command tree and the
 // operations and committed beside them: completions/, the man pages,
-// docs/reference with the OpenAPI document. CI runs it and fails on a
+// docs/keys.md, docs/reference with the OpenAPI document. CI runs it and fails on a
 // difference.
 package main
 
@@ -93,6 +93,9 @@ func documents(dir string) error {
 		return err
 	}
 	if err := reference(filepath.Join(dir, "reference"), root); err != nil {
+		return err
+	}
+	if err := keys(filepath.Join(dir, "keys.md")); err != nil {
 		return err
 	}
 	openapi, err := platform.Describe()

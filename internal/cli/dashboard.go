@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,6 +74,15 @@ func newDashboard(f *factory.Factory) *cobra.Command {
 	return cmd
 }
 
+// terminalOf is where the dashboard draws: the terminal itself, which is asked
+// for its size, rather than the stream that the commands write to.
+func terminalOf(f *factory.Factory) io.Writer {
+	if f.IO.StdoutTTY && !f.IO.Accessible {
+		return os.Stdout
+	}
+	return f.IO.Out
+}
+
 // dashboardOptions are what the settings of the run say.
 func dashboardOptions(f *factory.Factory) (tui.Options, error) {
 	s, err := f.Settings()
@@ -81,7 +91,7 @@ func dashboardOptions(f *factory.Factory) (tui.Options, error) {
 	}
 	o := tui.Options{
 		NoColor: s.NoColor || !f.IO.ColorEnabled, Accessible: f.IO.Accessible, ReadOnly: s.All.ReadOnly.Value,
-		In: f.IO.In, Out: f.IO.Out, Environ: os.Environ(), Now: f.Now, Zone: time.Local,
+		In: f.IO.In, Out: terminalOf(f), Environ: os.Environ(), Now: f.Now, Zone: time.Local,
 		OpenContext: func(name string) (feed.Context, error) {
 			t, err := f.Named(name)
 			if err != nil {

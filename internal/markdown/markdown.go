@@ -30,6 +30,10 @@ func Render(source string, width int, styles term.Styles) string {
 	return strings.Trim(r.out.String(), "\n")
 }
 
+// safe is every piece of text on its way out. The source is safe already, but
+// a character reference (&#27;) becomes a character only in the parser.
+func safe(s string) string { return term.Safe(s) }
+
 type renderer struct {
 	out    strings.Builder
 	styles term.Styles
@@ -51,7 +55,7 @@ func (r *renderer) block(n ast.Node, indent string) {
 	case *ast.List:
 		r.list(n, indent)
 	case *ast.CodeBlock:
-		for _, line := range strings.Split(strings.TrimRight(string(n.Literal), "\n"), "\n") {
+		for _, line := range strings.Split(safe(strings.TrimRight(string(n.Literal), "\n")), "\n") {
 			r.line(indent + "  " + r.styles.Accent(line))
 		}
 		r.line("")
@@ -63,14 +67,14 @@ func (r *renderer) block(n ast.Node, indent string) {
 	case *ast.Table:
 		r.table(n, indent)
 	case *ast.HTMLBlock:
-		r.paragraph(string(n.Literal), indent)
+		r.paragraph(safe(string(n.Literal)), indent)
 	default:
 		if c := n.AsContainer(); c != nil {
 			r.blocks(c.Children, indent)
 			return
 		}
 		if leaf := n.AsLeaf(); leaf != nil {
-			r.paragraph(string(leaf.Literal), indent)
+			r.paragraph(safe(string(leaf.Literal)), indent)
 		}
 	}
 }
@@ -127,7 +131,7 @@ func (r *renderer) inline(n ast.Node) string {
 	for _, c := range n.GetChildren() {
 		switch c := c.(type) {
 		case *ast.Text:
-			b.WriteString(strings.ReplaceAll(string(c.Literal), "\n", " "))
+			b.WriteString(safe(strings.ReplaceAll(string(c.Literal), "\n", " ")))
 		case *ast.Strong:
 			b.WriteString(r.styles.Bold(r.inline(c)))
 		case *ast.Emph:
@@ -135,22 +139,22 @@ func (r *renderer) inline(n ast.Node) string {
 		case *ast.Del:
 			b.WriteString(r.styles.Muted(r.inline(c)))
 		case *ast.Code:
-			b.WriteString(r.styles.Accent(string(c.Literal)))
+			b.WriteString(r.styles.Accent(safe(string(c.Literal))))
 		case *ast.Link:
 			text := r.inline(c)
 			b.WriteString(text)
-			if dest := string(c.Destination); dest != text {
+			if dest := safe(string(c.Destination)); dest != text {
 				b.WriteString(" " + r.styles.Muted("("+dest+")"))
 			}
 		case *ast.Image: // never fetched: the address is shown
-			b.WriteString(r.inline(c) + " " + r.styles.Muted("("+string(c.Destination)+")"))
+			b.WriteString(r.inline(c) + " " + r.styles.Muted("("+safe(string(c.Destination))+")"))
 		case *ast.Hardbreak:
 			b.WriteByte('\n')
 		case *ast.Softbreak, *ast.NonBlockingSpace:
 			b.WriteByte(' ')
 		default:
 			if leaf := c.AsLeaf(); leaf != nil {
-				b.Write(leaf.Literal)
+				b.WriteString(safe(string(leaf.Literal)))
 			} else {
 				b.WriteString(r.inline(c))
 			}

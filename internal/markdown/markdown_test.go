@@ -48,3 +48,15 @@ func FuzzRender(f *testing.F) {
 		}
 	})
 }
+
+// A character reference is text until the parser makes a character of it.
+func TestReferencesNeverSteer(t *testing.T) {
+	for _, source := range []string{
+		"a &#27;]0;x&#7; b", "# &#x1b;[2J", "`&#27;[2J`", "[&#27;[31m](http://x/&#27;[2J)", "- &#155;2J", "| &#27;[2J |\n|---|\n| &#8238;x |",
+		"<b>&#27;[2J</b>", "![&#27;c](&#27;c)", "> &#27;[2J", "    &#27;[2J",
+	} {
+		out := Render(source, 80, term.NewStyles(false))
+		require.Equal(t, term.Safe(out), out, "%q", source)
+		require.NotContains(t, out, "\x1b", "%q", source)
+	}
+}

@@ -55,6 +55,20 @@ func (e *Env) Context(name string) feed.Context {
 	return e.Primary()
 }
 
+// Known finds a context that is shown by its name; the empty name is the
+// primary one.
+func (e *Env) Known(name string) (feed.Context, bool) {
+	if name == "" {
+		return e.Primary(), true
+	}
+	for _, c := range e.Contexts {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return feed.Context{}, false
+}
+
 // First is the primary context alone, for what cannot be asked of several.
 func (e *Env) First() []feed.Context { return e.Contexts[:1] }
 
@@ -98,7 +112,8 @@ type (
 		Title string
 		Lines []string // styled, safe
 	}
-	// Changed comes to the pane whose Propose was applied, or failed.
+	// Changed comes to the pane whose Propose was applied, failed, or was
+	// refused by the person (fail.Canceled).
 	Changed struct {
 		Operation string
 		Out       any

@@ -156,6 +156,9 @@ func (t *Theme) Curve(n int) Style { return t.Series[n%len(t.Series)] }
 
 // Severity is the style of an alert's severity or a log line's level.
 func (t *Theme) Severity(word string) Style {
+	if len(word) > 32 { // no level: a word from outside may be of any length
+		return t.Text
+	}
 	switch strings.ToLower(word) {
 	case "critical", "error", "fatal", "page", "failed", "firing", "down":
 		return t.Bad

@@ -48,6 +48,7 @@ func Run(t *testing.T, width, height int, make func(*feed.Feeds) Model, f func(d
 		defer func() {
 			cancel()
 			feeds.Close()
+			time.Sleep(time.Minute) // the bubble's: what ticks comes to its end
 			synctest.Wait()
 		}()
 		d.run(d.Model.Init())

@@ -173,6 +173,9 @@ func wrong(text string) tea.Cmd { return pane.Send(pane.Toast{Text: text, Level:
 // changed is what became of a proposal: the next of the queue, or the rollout
 // that the change began.
 func (p *Pane) changed(msg pane.Changed) tea.Cmd {
+	if fail.CodeOf(msg.Err) == fail.Canceled { // a no: the rest of the queue waits for e or esc
+		return nil
+	}
 	t, bulk := p.change.on, len(p.change.queue) > 0 && msg.Operation == api.DeployRestart.ID
 	if bulk {
 		p.change.queue, p.change.done = p.change.queue[1:], p.change.done+1

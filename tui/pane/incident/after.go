@@ -37,6 +37,9 @@ func (p *Pane) expect(context, command string) {
 
 // changed follows what was applied.
 func (p *Pane) changed(c pane.Changed) tea.Cmd {
+	if fail.CodeOf(c.Err) == fail.Canceled { // a no is nothing to follow
+		return nil
+	}
 	var cmds []tea.Cmd
 	switch c.Operation {
 	case api.DeployUndo.ID, api.DeployScale.ID, api.DeployRestart.ID, api.DeployResume.ID:

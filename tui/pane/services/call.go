@@ -2,7 +2,9 @@ package services
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -41,6 +43,9 @@ func (p *Pane) fillIn(o api.ServiceOperation) tea.Cmd {
 	return nil
 }
 
+// invokeWithin bounds a call, as the command line does: a model takes its time.
+const invokeWithin = 5 * time.Minute
+
 // invoke calls the operation with what was filled in, which is good.
 func (p *Pane) invoke() tea.Cmd {
 	c := p.call
@@ -56,7 +61,9 @@ func (p *Pane) invoke() tea.Cmd {
 	if c.operation.Streams {
 		return tea.Batch(ran, feed.Open(p.env.Feeds, key(slotInvoke), to, api.ServicesStream, in, feed.StreamOptions[api.InvokeInput, api.InvokeEvent]{}))
 	}
-	return tea.Batch(ran, feed.Ask(p.env.Feeds, key(slotInvoke), []feed.Context{to}, api.ServicesInvoke, in))
+	return tea.Batch(ran, feed.Within(p.env.Feeds, key(slotInvoke), invokeWithin, []feed.Context{to}, func(ctx context.Context, c feed.Context) (any, error) {
+		return api.ServicesInvoke.Call(ctx, c.Caller, in)
+	}))
 }
 
 func compact(v json.RawMessage) json.RawMessage {

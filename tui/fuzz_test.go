@@ -1,0 +1,103 @@
+package tui
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/aictl/aictl/tui/feed"
+	"github.com/aictl/aictl/tui/tuitest"
+)
+
+// monkeyKeys are what a monkey presses: every key that does something, text,
+// and keys that do nothing.
+var monkeyKeys = []string{
+	"1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "up", "down", "left", "right", "pgup", "pgdown", "home", "end", "enter", "enter", "esc", "esc",
+	"tab", "shift+tab", "space", "backspace", "delete", ":", "/", "?", "!", "@", "w", "l", "m", "d", "r", "[", "]", "+", "-", ",", ".", "M", "Y", "T",
+	"a", "b", "c", "e", "f", "g", "h", "i", "j", "k", "n", "o", "p", "s", "S", "t", "u", "v", "x", "y", "z", "A", "B", "C", "D", "E", "F", "G", "H", "I", "J",
+	"K", "L", "N", "O", "P", "R", "U", "V", "W", "X", "Z", "ctrl+k", "ctrl+l", "ctrl+r", "ctrl+a", "ctrl+e", "ctrl+u", "ctrl+w", "ctrl+x", "alt+enter", "ctrl+j",
+	"漢", "é", "'", "\"", "{", "}", "(", "*", "~", "\\",
+}
+
+// TestMonkey presses 10,000 keys and resizes on a read-only context: no panic,
+// no frame larger than the terminal, nothing that steers it, no change sent,
+// and every pane on the one window. A failure prints its seed.
+func TestMonkey(t *testing.T) {
+	seeds := []uint64{1, 2, 3, 4}
+	for _, seed := range seeds {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			p := world(seed%2 == 0)
+			drive(t, p, 80, 24, func(o *Options) {
+				o.ReadOnly = true
+				o.Contexts = []feed.Context{p.Context(t, "prod-eu", true)}
+			}, func(d *tuitest.Driver) { monkey(t, d, seed, 10_000/len(seeds)) })
+			require.Empty(t, p.Changes(), "seed %d", seed)
+		})
+	}
+}
+
+// TestMonkeyWithHands does the same where changes are allowed: each that was
+// made had a plan that was confirmed, and is in the command log.
+func TestMonkeyWithHands(t *testing.T) {
+	p := world(false)
+	drive(t, p, 100, 30, nil, func(d *tuitest.Driver) {
+		monkey(t, d, 7, 2_000)
+		done := 0
+		for _, e := range d.Model.(*App).log.entries {
+			if e.outcome == "done" {
+				done++
+			}
+		}
+		require.LessOrEqual(t, done, len(p.Changes()))
+	})
+}
+
+func monkey(t *testing.T, d *tuitest.Driver, seed uint64, keys int) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(seed, 1))
+	a := d.Model.(*App)
+	width, height := 80, 24
+	var last []string
+	defer func() {
+		if t.Failed() || recover() != nil {
+			t.Fatalf("seed %d, %dx%d, after %q", seed, width, height, last)
+		}
+	}()
+	for range keys {
+		switch n := r.IntN(40); {
+		case n == 0:
+			width, height = 1+r.IntN(220), 1+r.IntN(70)
+			d.Resize(width, height)
+		case n == 1:
+			d.Wait(time.Duration(r.IntN(3)) * time.Second)
+		case n == 2:
+			d.Send(tea.PasteMsg{Content: hostile + "\n" + "pasted"})
+			d.Settle()
+		case n == 3:
+			d.Send(tea.MouseClickMsg{X: r.IntN(width), Y: r.IntN(height), Button: tea.MouseLeft})
+			d.Settle()
+		case n == 4:
+			d.Send(tea.MouseWheelMsg{X: r.IntN(width), Y: r.IntN(height), Button: tea.MouseWheelDown})
+			d.Settle()
+		default:
+			k := monkeyKeys[r.IntN(len(monkeyKeys))]
+			last = append(last, k)
+			last = last[max(0, len(last)-30):]
+			d.Press(k)
+		}
+		frame := a.Frame()
+		fits(t, frame, width, height)
+		clean(t, frame)
+		require.NotEmpty(t, a.env.Contexts)
+	}
+	// One window: what each pane asks now is the window of the app.
+	window := a.env.Window
+	for _, p := range a.panes {
+		require.Equal(t, window, a.env.Window, "the pane %s moved the window by itself", p.Info().Name)
+	}
+}
