@@ -6,7 +6,6 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/ansi"
 
 	"github.com/aictl/aictl/internal/term"
 	"github.com/aictl/aictl/tui/keymap"
@@ -78,7 +77,7 @@ func laid(lines, box []string, width int) []string {
 			break
 		}
 		under := lines[first+i]
-		lines[first+i] = widget.Fit(widget.Cut(under, left), left) + widget.Fit(l, w) + ansi.TruncateLeft(under, left+w, "")
+		lines[first+i] = widget.Fit(widget.Cut(under, left), left) + widget.Fit(l, w) + widget.From(under, left+w, width-left-w)
 	}
 	return lines
 }

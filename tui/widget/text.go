@@ -40,6 +40,13 @@ func Cut(s string, width int) string {
 	return cut
 }
 
+// From gives what of the line stands from the column on, at most width columns
+// of it; a wide character that the edge cuts becomes blanks.
+func From(s string, column, width int) string {
+	cut, _ := cutFrom(s, column, width)
+	return cut
+}
+
 // Clip splits a block into lines and gives at most height of them, each at most
 // width columns wide.
 func Clip(block string, width, height int) []string {
