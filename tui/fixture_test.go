@@ -256,8 +256,10 @@ func adminWorld(p *tuitest.Platform, say func(string) string) {
 	tuitest.Answer(p, api.ProvidersList, []api.Provider{{Name: "assistant", Kind: "builtin", Models: []string{"aictl-ops"}, Breaker: "closed", State: "ready"}})
 	tuitest.Ending(p, api.ChatAsk, func(api.ChatInput) []api.ChatEvent {
 		return []api.ChatEvent{
-			{Type: "delta", Text: "Three services **run**:\n\n- chat\n"}, {Type: "delta", Text: say("- checkout, degraded\n")},
-			{Type: "evidence", Evidence: []api.Evidence{{Source: "services", ID: "services.list", Command: "aictl services list"}}}, {Type: "done", Finish: "stop", Model: "aictl-ops"},
+			{Type: "delta", Text: "Three services **run**:\n\n- chat\n"},
+			{Type: "delta", Text: say("- checkout, degraded\n")},
+			{Type: "evidence", Evidence: []api.Evidence{{Source: "services", ID: "services.list", Command: "aictl services list"}}},
+			{Type: "done", Finish: "stop", Model: "aictl-ops"},
 		}
 	})
 }

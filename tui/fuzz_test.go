@@ -76,19 +76,19 @@ func monkey(t *testing.T, d *tuitest.Driver, seed uint64, keys int) {
 		}
 	}()
 	for range keys {
-		switch n := r.IntN(40); {
-		case n == 0:
+		switch r.IntN(40) {
+		case 0:
 			width, height = 1+r.IntN(220), 1+r.IntN(70)
 			d.Resize(width, height)
-		case n == 1:
+		case 1:
 			d.Wait(time.Duration(r.IntN(3)) * time.Second)
-		case n == 2:
+		case 2:
 			d.Send(tea.PasteMsg{Content: hostile + "\n" + "pasted"})
 			d.Settle()
-		case n == 3:
+		case 3:
 			d.Send(tea.MouseClickMsg{X: r.IntN(width), Y: r.IntN(height), Button: tea.MouseLeft})
 			d.Settle()
-		case n == 4:
+		case 4:
 			d.Send(tea.MouseWheelMsg{X: r.IntN(width), Y: r.IntN(height), Button: tea.MouseWheelDown})
 			d.Settle()
 		default:
