@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
-	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
@@ -23,26 +21,16 @@ import (
 const (
 	accessibleWidth  = 100
 	accessibleHeight = 40
-	// settleFor is how long it waits for the answers of a command before it
-	// shows what there is.
-	settleFor = 1500 * time.Millisecond
 )
 
-// accessible drives the app without a screen.
-type accessible struct {
-	a    *App
-	ctx  context.Context //nolint:containedctx // the life of one call of runAccessible
-	wg   sync.WaitGroup
-	msgs chan tea.Msg
-	quit bool
-}
+// accessible is the app with lines in place of a screen.
+type accessible struct{ *headless }
 
 func (a *App) runAccessible(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	x := &accessible{a: a, ctx: ctx, msgs: make(chan tea.Msg, 256)}
+	x := &accessible{newHeadless(ctx, a)}
 	a.width, a.height = accessibleWidth, accessibleHeight
-	defer x.wg.Wait()
-	defer a.env.Feeds.Close() // what its commands wait for
+	defer x.close()
 	defer cancel()
 	x.run(a.show(pane.Subject{}, ""))
 	x.settle()
@@ -134,52 +122,6 @@ func keyOf(name string) tea.KeyPressMsg {
 	}
 	r := []rune(name)
 	return tea.KeyPressMsg{Code: r[0], Text: string(r[0])}
-}
-
-// run starts a command; its message comes to settle.
-func (x *accessible) run(cmd tea.Cmd) {
-	if cmd == nil {
-		return
-	}
-	x.wg.Go(func() {
-		msg := cmd()
-		if msg == nil {
-			return
-		}
-		select {
-		case x.msgs <- msg:
-		case <-x.ctx.Done():
-		}
-	})
-}
-
-// settle takes messages until none came for a while: the front pane is then
-// what there is to know now.
-func (x *accessible) settle() {
-	end := time.After(settleFor)
-	for {
-		select {
-		case msg := <-x.msgs:
-			switch msg := msg.(type) {
-			case tea.BatchMsg:
-				for _, c := range msg {
-					x.run(c)
-				}
-			case tea.QuitMsg:
-				x.quit = true
-				return
-			default:
-				_, cmd := x.a.Update(msg)
-				x.run(cmd)
-			}
-		case <-time.After(settleFor / 5):
-			return
-		case <-end:
-			return
-		case <-x.ctx.Done():
-			return
-		}
-	}
 }
 
 // print appends what the screen shows, without styles and empty lines.

@@ -205,7 +205,7 @@ func (p *palette) view(width, height int) []string {
 
 // command runs a line of the palette.
 func (a *App) command(line string) tea.Cmd {
-	line = strings.TrimPrefix(strings.TrimSpace(line), "aictl ")
+	line = strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(line), ":"), "aictl ")
 	args := words(line)
 	if len(args) == 0 {
 		return nil

@@ -101,6 +101,11 @@ func dashboardOptions(f *factory.Factory) (tui.Options, error) {
 		},
 		Exec: inside{f}.run, Words: inside{f}.complete, Complete: f.Complete,
 	}
+	if f.Recorder != nil || f.Replaying() {
+		// A bundle answers what was asked at its moment: the clock stands there.
+		at := f.Now()
+		o.Now = func() time.Time { return at }
+	}
 	if s.All.Namespace.Origin != config.Default {
 		o.Namespace = s.All.Namespace.Value
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/internal/term"
 	"github.com/aictl/aictl/internal/when"
+	"github.com/aictl/aictl/tui"
 )
 
 // notSwept are the read operations that a sweep does not ask, and why. What is
@@ -175,10 +176,24 @@ func sweep(ctx context.Context, f *factory.Factory, r *bundle.Recorder, o record
 			f.Say("  %s", term.SafeLine(err.Error()))
 		}
 	}
+	f.Say("The dashboard's own questions")
+	if err := visit(ctx, f.Recorded(&quiet, r), span); err != nil {
+		f.Say("  %s", term.SafeLine(err.Error()))
+	}
 	for _, l := range left {
 		r.Omit(l.Operation, l.Reason)
 	}
 	return from, to, ctx.Err()
+}
+
+// visit asks what the dashboard's panes ask, with the window of the recording.
+func visit(ctx context.Context, f *factory.Factory, span time.Duration) error {
+	o, err := dashboardOptions(f)
+	if err != nil {
+		return err
+	}
+	o.Span, o.State, o.StateFile = span, tui.State{}, ""
+	return tui.Visit(ctx, o)
 }
 
 // takeStock asks one context what there is to ask about. A question that fails
