@@ -83,8 +83,9 @@ completions: ## Regenerate completions/ for bash, zsh, fish and PowerShell
 docs: ## Regenerate docs/reference, the man pages and openapi.json
 	$(GO) run -buildvcs=false ./cmd/aictl-gen docs
 
-picture: build ## Take the README's picture again, from a platform that really runs
+picture: build ## Take the pictures of the README and the manual again, from a platform that really runs
 	docs/img/make.sh
+	docs/img/dashboard.sh
 
 release-snapshot: ## Build every release artefact into dist/ without publishing
 	$(TOOL) goreleaser release --snapshot --clean --skip=publish,sbom

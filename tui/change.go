@@ -128,6 +128,7 @@ type confirm struct {
 	protected bool
 	context   string
 	body      *widget.Pager
+	wrapped   int             // the width that body is wrapped to
 	inputs    []*widget.Input // name and reason, or reason alone; none in focus at first where nothing is protected
 	at        int             // -1: none
 	wrong     string
@@ -142,8 +143,21 @@ func newConfirm(env *pane.Env, p planned) *confirm {
 	} else {
 		o.inputs = []*widget.Input{widget.NewInput("reason: ")}
 	}
-	o.body.SetLines(planLines(env, p))
+	o.wrap(96)
 	return o
+}
+
+// wrap lays the plan out for a width: it is shown whole, or scrolled, never cut.
+func (o *confirm) wrap(width int) {
+	if o.wrapped == width {
+		return
+	}
+	var lines []string
+	for _, l := range planLines(o.env, o.p) {
+		lines = append(lines, widget.Wrap(l, max(width, 1))...)
+	}
+	o.wrapped = width
+	o.body.SetLines(lines)
 }
 
 // planLines are the plan as the person sees it, everything from outside safe.
@@ -261,6 +275,7 @@ func (o *confirm) view(width, height int) []string {
 	if o.env.ASCII {
 		foot = strings.ReplaceAll(foot, " · ", ", ")
 	}
+	o.wrap(min(width, 100) - 4)
 	rows := min(o.body.Len(), max(height-9, 1)) + len(o.inputs) + 5
 	return frameBox(o.env, title, foot, min(width, 100), min(height, rows), func(w, h int) string {
 		out := []string{}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/stretchr/testify/require"
@@ -79,6 +80,7 @@ func TestFrames(t *testing.T) {
 				drive(t, world(false), size[0], size[1], func(o *Options) { o.Skin = skin }, func(d *tuitest.Driver) {
 					for _, name := range PaneNames() {
 						d.Press(keyOfPane(t, d, name))
+						d.Wait(50 * time.Millisecond) // all that a stream has comes
 						frame := d.Model.Frame()
 						fits(t, frame, size[0], size[1])
 						clean(t, frame)

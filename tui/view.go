@@ -6,6 +6,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/aictl/aictl/internal/term"
 	"github.com/aictl/aictl/tui/keymap"
@@ -77,7 +78,7 @@ func laid(lines, box []string, width int) []string {
 			break
 		}
 		under := lines[first+i]
-		lines[first+i] = widget.Fit(widget.Cut(under, left), left) + widget.Fit(l, w) + widget.From(under, left+w, width-left-w)
+		lines[first+i] = widget.Fit(ansi.Truncate(under, left, ""), left) + widget.Fit(l, w) + widget.From(under, left+w, width-left-w)
 	}
 	return lines
 }

@@ -30,12 +30,50 @@ const plain = "#cdd6f4"
 
 type style struct {
 	color     string
+	back      string // empty is the terminal's own
 	bold, dim bool
 }
 
-func (s style) apply(codes string) style {
-	for _, c := range strings.Split(codes, ";") {
+// indexed gives a colour of the 256: 16 of the terminal's, a cube, greys.
+func indexed(n int) string {
+	switch {
+	case n < 8:
+		return colors[30+n]
+	case n < 16:
+		return colors[90+n-8]
+	case n >= 232:
+		v := 8 + 10*(n-232)
+		return fmt.Sprintf("#%02x%02x%02x", v, v, v)
+	}
+	level := func(i int) int {
+		if i == 0 {
+			return 0
+		}
+		return 55 + 40*i
+	}
+	n -= 16
+	return fmt.Sprintf("#%02x%02x%02x", level(n/36), level(n/6%6), level(n%6))
+}
+
+// long reads 38;5;N and 38;2;R;G;B, and says how many codes they take.
+func long(codes []int) (color string, taken int) {
+	switch {
+	case len(codes) >= 3 && codes[1] == 5:
+		return indexed(codes[2]), 3
+	case len(codes) >= 5 && codes[1] == 2:
+		return fmt.Sprintf("#%02x%02x%02x", codes[2], codes[3], codes[4]), 5
+	}
+	return plain, len(codes)
+}
+
+func (s style) apply(text string) style {
+	var codes []int
+	for _, c := range strings.Split(text, ";") {
 		n, _ := strconv.Atoi(c)
+		codes = append(codes, n)
+	}
+	for len(codes) > 0 {
+		n, taken := codes[0], 1
 		switch {
 		case n == 0:
 			s = style{color: plain}
@@ -45,11 +83,18 @@ func (s style) apply(codes string) style {
 			s.dim = true
 		case n == 22:
 			s.bold, s.dim = false, false
+		case n == 38:
+			s.color, taken = long(codes)
 		case n == 39:
 			s.color = plain
+		case n == 48:
+			s.back, taken = long(codes)
+		case n == 49:
+			s.back = ""
 		case colors[n] != "":
 			s.color = colors[n]
 		}
+		codes = codes[taken:]
 	}
 	return s
 }
@@ -98,8 +143,14 @@ func cell(b *strings.Builder, r rune, row, col int, st style) {
 	if st.dim {
 		opacity = ` opacity="0.6"`
 	}
+	if st.back != "" {
+		fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s"/>`+"\n", x, y, cellW+0.2, cellH, st.back)
+	}
 	switch {
 	case r == ' ' || r == 0x2800:
+	case r >= 0x2581 && r <= 0x2588: // blocks, by eighths from below
+		h := cellH * float64(r-0x2580) / 8
+		fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s"%s/>`+"\n", x, y+cellH-h, cellW, h, st.color, opacity)
 	case r > 0x2800 && r <= 0x28ff:
 		for i := range dots {
 			for j, bit := range dots[i] {
@@ -109,7 +160,7 @@ func cell(b *strings.Builder, r rune, row, col int, st style) {
 			}
 		}
 		b.WriteByte('\n')
-	case r >= 0x2500 && r <= 0x257f: // box drawing, joined
+	case arms[r] != [4]bool{}: // box drawing, joined
 		box(b, r, x, y, st.color, opacity)
 	default:
 		weight := ""
@@ -123,6 +174,8 @@ func cell(b *strings.Builder, r rune, row, col int, st style) {
 // arms are the sides that a box character reaches: left, right, up, down.
 var arms = map[rune][4]bool{
 	'─': {true, true, false, false}, '│': {false, false, true, true}, '└': {false, true, true, false},
+	'╭': {false, true, false, true}, '╮': {true, false, false, true}, '╰': {false, true, true, false}, '╯': {true, false, true, false},
+	'┌': {false, true, false, true}, '┐': {true, false, false, true}, '┘': {true, false, true, false}, '┼': {true, true, true, true},
 	'┤': {true, false, true, true}, '┬': {true, true, false, true}, '├': {false, true, true, true}, '┴': {true, true, true, false},
 }
 
