@@ -108,6 +108,9 @@ func TestHelpExamplesRun(t *testing.T) {
 		if strings.HasPrefix(example, "aictl alerts watch") || example == "aictl deploy replicas --watch" || strings.HasPrefix(example, "aictl mcp --listen") { // it goes on until Ctrl-C
 			example = "timeout -s INT 2 " + example + "; test $? = 124"
 		}
+		if strings.HasPrefix(example, "aictl dashboard") { // without a screen; test/e2e has it on one
+			example = "printf 'quit\\n' | ACCESSIBLE=1 " + example
+		}
 		if strings.HasPrefix(example, "aictl incident ") { // one that is open, with a note
 			if _, code := shell(t, "aictl deploy status mask"); code != 0 {
 				must(t, "aictl deploy apply -f mask/plugin.yaml --yes --watch")

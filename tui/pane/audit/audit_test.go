@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,9 +28,14 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // recorder is a Caller that answers with no records, and remembers what it was
 // asked.
-type recorder struct{ asked []url.Values }
+type recorder struct {
+	mu    sync.Mutex // guards asked: several contexts ask at once
+	asked []url.Values
+}
 
 func (c *recorder) Send(_ context.Context, _ *op.Spec, req *http.Request) (*http.Response, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.asked = append(c.asked, req.URL.Query())
 	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(`[]`))}, nil
 }

@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/stretchr/testify/require"
@@ -113,23 +112,4 @@ func BenchmarkFrame(b *testing.B) {
 			}
 		})
 	}
-}
-
-// TestFrameIsCheap bounds a frame by the bare one of the same run.
-func TestFrameIsCheap(t *testing.T) {
-	pane, bare := frames(t)
-	took := func(f func()) time.Duration {
-		best := time.Hour // of some runs: the machine has others to serve
-		for range 5 {
-			start := time.Now()
-			for range 60 {
-				f()
-			}
-			best = min(best, time.Since(start))
-		}
-		return best
-	}
-	b, p := took(bare), took(pane)
-	t.Logf("pane %v, bare %v: %.1f times", p/60, b/60, float64(p)/float64(b))
-	require.Less(t, p, 20*b)
 }
