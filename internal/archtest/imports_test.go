@@ -58,6 +58,18 @@ var rules = []rule{
 		why: "there is one TUI",
 	},
 	{
+		from: ours("tui/widget", "tui/theme", "tui/keymap", "tui/feed"), deny: ours("internal/api", "internal/client", "tui/pane*", "tui"),
+		why: "what the panes share knows no noun and no pane",
+	},
+	{
+		from: ours("tui/pane/*"), deny: ours("tui/pane/*", "tui", "internal/cli*", "internal/client"), except: ours("tui/pane"),
+		why: "a pane is a plain struct over operations: it knows neither the app, nor another pane, nor how requests travel",
+	},
+	{
+		from: ours("internal/*"), not: ours("internal/cli"), deny: ours("tui*"),
+		why: "the dashboard is a face: one command opens it, and a recording visits it",
+	},
+	{
 		from: ours("*"), not: ours("internal/store*", "test/*"), deny: []string{"modernc.org/sqlite*", "github.com/jackc/pgx*", "github.com/pressly/goose*", "database/sql"},
 		why: "SQL is spoken in one place",
 	},
