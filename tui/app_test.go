@@ -2,9 +2,11 @@ package tui
 
 import (
 	"context"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -96,6 +98,40 @@ func TestOneWindowMovesEveryPane(t *testing.T) {
 		require.Contains(t, d.Frame(), "last 30m live ◆23:59:00")
 		d.Press("M", "Y")
 		require.Contains(t, d.Frame(), "1 marked vs 1d before")
+	})
+}
+
+// What the panes ask is the one window, however it was moved.
+func TestEveryPaneAsksTheOneWindow(t *testing.T) {
+	var mu sync.Mutex
+	last := map[string][2]time.Time{}
+	p := watched(false, func(operation string, from, to time.Time) {
+		mu.Lock()
+		defer mu.Unlock()
+		last[operation] = [2]time.Time{from.UTC(), to.UTC()}
+	})
+	drive(t, p, 120, 40, nil, func(d *tuitest.Driver) {
+		a := d.Model.(*App)
+		r := rand.New(rand.NewPCG(5, 6))
+		for range 25 {
+			for range 1 + r.IntN(4) {
+				d.Press([]string{"[", "[", "]", "+", "-", ",", "."}[r.IntN(7)])
+			}
+			d.Press("1", "3", "4", "5", "h", "8", "t")
+			d.Wait(50 * time.Millisecond)
+			from, to := a.env.Bounds()
+			mu.Lock()
+			for _, operation := range []string{"metrics.plot", "changes.list", "timeline.show", "logs.histogram", "alerts.history"} {
+				got, ok := last[operation]
+				require.True(t, ok, "%s was not asked", operation)
+				require.WithinDuration(t, from, got[0], 15*time.Second, operation)
+				if !a.env.Window.Live || !got[1].IsZero() {
+					require.WithinDuration(t, to, got[1], 15*time.Second, operation)
+				}
+			}
+			mu.Unlock()
+			d.Press("esc", "esc", "esc", "esc", "esc", "1")
+		}
 	})
 }
 

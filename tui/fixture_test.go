@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,13 +25,21 @@ const hostile = "\x1b]0;owned\x07\x1b]52;c;ZXZpbA==\x07\x1b[2J\x1b[31mred\u202eg
 
 // world is a platform in the middle of an incident. dirty puts hostile text
 // into everything that comes from outside.
-func world(dirty bool) *tuitest.Platform {
+func world(dirty bool) *tuitest.Platform { return watched(dirty, nil) }
+
+// asked is called with every window that a question names.
+type asked func(operation string, from, to time.Time)
+
+func watched(dirty bool, seen asked) *tuitest.Platform {
 	p := tuitest.NewPlatform()
 	say := func(s string) string {
 		if dirty {
 			return s + hostile
 		}
 		return s
+	}
+	if seen == nil {
+		seen = func(string, time.Time, time.Time) {}
 	}
 	services := []api.Service{
 		{Name: "chat", Version: "1.4.0", Kind: "builtin", State: "ready", Replicas: 1, Ready: 1, Operations: []string{"ask"}, Summary: say("Answers questions")},
@@ -59,16 +68,16 @@ func world(dirty bool) *tuitest.Platform {
 		{Backend: "metrics (embedded)", Check: "reachable", OK: true, Detail: "Prometheus 3"},
 		{Backend: "alerts (http://am-2:9093)", Check: "reachable", Code: fail.Unavailable, Detail: say("connection refused"), Next: "aictl doctor"},
 	})
-	alertsWorld(p, say)
-	metricsWorld(p)
-	logsWorld(p, say)
+	alertsWorld(p, say, seen)
+	metricsWorld(p, seen)
+	logsWorld(p, say, seen)
 	deploymentsWorld(p, say)
-	incidentsWorld(p, say)
-	adminWorld(p, say)
+	incidentsWorld(p, say, seen)
+	adminWorld(p, say, seen)
 	return p
 }
 
-func alertsWorld(p *tuitest.Platform, say func(string) string) {
+func alertsWorld(p *tuitest.Platform, say func(string) string, seen asked) {
 	firing := api.Alert{
 		Fingerprint: "f1", Name: "ServiceErrorsHigh", State: "firing", Severity: "critical", Service: "checkout", Summary: say("21 % of the calls of checkout fail"),
 		Started: start.Add(-4 * time.Minute), Updated: start.Add(-time.Minute),
@@ -90,7 +99,10 @@ func alertsWorld(p *tuitest.Platform, say func(string) string) {
 		Rule: &api.AlertRule{Name: firing.Name, Group: "services", Expr: "service:errors:ratio > 0.05", For: op.Duration(time.Minute), Severity: "critical", State: "firing", Health: "ok", Firing: 1},
 	})
 	tuitest.Answer(p, api.AlertsSilences, api.SilenceList{Silences: []api.Silence{{ID: "s1", State: "active", Matchers: `alertname="ServiceLatencyHigh"`, By: "bob", Comment: say("known"), Starts: start.Add(-time.Hour), Ends: start.Add(time.Hour), Hits: 1}}, Failed: []api.BackendFailure{}})
-	tuitest.Answer(p, api.AlertsHistory, []api.AlertPast{{Kind: "firing", Name: firing.Name, Labels: firing.Labels, Start: firing.Started, Source: "ALERTS"}})
+	tuitest.Query(p, api.AlertsHistory, func(in api.AlertHistoryInput) ([]api.AlertPast, error) {
+		seen("alerts.history", in.From, in.To)
+		return []api.AlertPast{{Kind: "firing", Name: firing.Name, Labels: firing.Labels, Start: firing.Started, Source: "ALERTS"}}, nil
+	})
 	tuitest.Answer(p, api.AlertsRules, []api.AlertRule{{Name: firing.Name, Group: "services", Expr: "service:errors:ratio > 0.05", State: "firing", Health: "ok", Firing: 1, Evaluated: start}})
 	tuitest.Answer(p, api.AlertsPreview, api.Preview{Matchers: "service=checkout", Now: []api.Alert{firing}, Past: []api.PreviewPast{}, Since: start.Add(-7 * 24 * time.Hour), Failed: []api.BackendFailure{}, Warnings: []string{}})
 	tuitest.Change(p, api.AlertsAck, func(in api.AlertAckInput) string { return in.Matchers }, func(api.AlertAckInput) (api.AlertAcks, error) {
@@ -122,11 +134,12 @@ func series(name string, before, after float64) []api.MetricSeries {
 	return []api.MetricSeries{s}
 }
 
-func metricsWorld(p *tuitest.Platform) {
+func metricsWorld(p *tuitest.Platform, seen asked) {
 	tuitest.Query(p, api.MetricsRange, func(in api.MetricRangeInput) (api.MetricRange, error) {
 		return api.MetricRange{Query: in.Query, From: start.Add(-time.Hour), To: start, Step: op.Duration(time.Minute), Series: series("q", 1, 4), Warnings: []string{}, Infos: []string{}}, nil
 	})
 	tuitest.Query(p, api.MetricsPlot, func(in api.MetricPlotInput) (api.MetricPlot, error) {
+		seen("metrics.plot", in.From, in.To)
 		return api.MetricPlot{
 			MetricRange: api.MetricRange{Query: in.Query, From: start.Add(-time.Hour), To: start, Step: op.Duration(time.Minute), Series: series("q", 1, 4), Warnings: []string{}, Infos: []string{}},
 			Annotations: []api.Annotation{{Kind: "deployment", Time: start.Add(-5 * time.Minute), Title: "checkout revision 7"}}, Thresholds: []api.Number{},
@@ -151,10 +164,14 @@ func entries(n int, say func(string) string) []api.LogEntry {
 	return out
 }
 
-func logsWorld(p *tuitest.Platform, say func(string) string) {
+func logsWorld(p *tuitest.Platform, say func(string) string, seen asked) {
 	tuitest.Stream(p, api.LogsTail, func(api.LogTailInput) []api.LogEvent {
 		var out []api.LogEvent
-		for i, e := range entries(40, say) {
+		all := entries(40, say)
+		if dirty := say(""); dirty != "" { // one line of a megabyte
+			all[37].Message = strings.Repeat(dirty+"a漢", 1<<20/len(dirty+"a漢"))
+		}
+		for i, e := range all {
 			out = append(out, api.LogEvent{Type: "entry", Entry: &e, Cursor: fmt.Sprint(i)})
 		}
 		return append(out, api.LogEvent{Type: "gap", Gap: &api.LogGap{From: start.Add(-time.Minute), To: start, Reason: say("the index was deleted")}})
@@ -166,7 +183,10 @@ func logsWorld(p *tuitest.Platform, say func(string) string) {
 	for i := range 60 {
 		buckets = append(buckets, api.LogBucket{Time: start.Add(time.Duration(i-60) * time.Minute), Count: int64(10 + i), Levels: map[string]int64{"info": 10, "error": int64(i)}})
 	}
-	tuitest.Answer(p, api.LogsHistogram, buckets)
+	tuitest.Query(p, api.LogsHistogram, func(in api.LogHistogramInput) ([]api.LogBucket, error) {
+		seen("logs.histogram", in.From, in.To)
+		return buckets, nil
+	})
 	tuitest.Answer(p, api.LogsFields, []api.LogField{{Name: "service", Type: "string", Count: 40, Values: []api.LogFieldValue{{Value: say("checkout"), Count: 30}, {Value: "chat", Count: 10}}}})
 	tuitest.Answer(p, api.LogsPatterns, api.LogPatterns{Patterns: []api.LogPattern{{ID: "p1", Pattern: say("request <*> took <*> ms"), Count: 40, First: start.Add(-time.Hour), Last: start, Example: say("request 1 took 11 ms")}}})
 	tuitest.Answer(p, api.LogsDiff, api.LogDiff{New: []api.LogChange{}, Surging: []api.LogChange{}, Gone: []api.LogChange{}, Warnings: []string{}})
@@ -212,12 +232,15 @@ func deploymentsWorld(p *tuitest.Platform, say func(string) string) {
 	tuitest.Change(p, api.DeployResume, func(in api.WorkloadName) string { return name(in) }, func(api.WorkloadName) (api.DeployChanged, error) { return done, nil })
 }
 
-func incidentsWorld(p *tuitest.Platform, say func(string) string) {
+func incidentsWorld(p *tuitest.Platform, say func(string) string, seen asked) {
 	change := api.Change{
 		ID: "c1", Time: start.Add(-5 * time.Minute), Source: "runtime", Kind: "rollout", Service: "checkout", Namespace: "default", Object: "service/checkout", Summary: say("revision 7: LIMIT changed"),
 		Actor: "carol", Reason: say("faster quotes"), Revision: "7", Previous: "6", Show: "aictl deploy history service/checkout", Undo: "aictl deploy undo service/checkout --to-revision 6",
 	}
-	tuitest.Answer(p, api.ChangesList, api.ChangeList{Changes: []api.Change{change}, From: start.Add(-time.Hour), To: start, Failed: []api.BackendFailure{}, Warnings: []string{}})
+	tuitest.Query(p, api.ChangesList, func(in api.ChangeFilter) (api.ChangeList, error) {
+		seen("changes.list", in.From, in.To)
+		return api.ChangeList{Changes: []api.Change{change}, From: start.Add(-time.Hour), To: start, Failed: []api.BackendFailure{}, Warnings: []string{}}, nil
+	})
 	onset := start.Add(-4 * time.Minute)
 	limit, before, after := op.Number(0.05), op.Number(0.01), op.Number(0.2)
 	tuitest.Query(p, api.WhyAsk, func(in api.WhyInput) (api.Why, error) {
@@ -234,15 +257,18 @@ func incidentsWorld(p *tuitest.Platform, say func(string) string) {
 			Cleared: []api.WhyCleared{}, Unknown: []api.BackendFailure{}, Warnings: []string{}, Took: op.Duration(120 * time.Millisecond),
 		}, nil
 	})
-	tuitest.Answer(p, api.TimelineShow, api.Timeline{From: start.Add(-time.Hour), To: start, Rows: []api.TimelineRow{
-		{ID: "c1", Time: change.Time, Kind: "rollout", Source: "runtime", Service: "checkout", Title: say("revision 7 of checkout"), Actor: "carol", Show: change.Show},
-		{ID: "a1", Time: onset, Kind: "alert", Source: "ALERTS", Service: "checkout", Title: say("ServiceErrorsHigh"), Show: "aictl alerts show ServiceErrorsHigh"},
-	}, Failed: []api.BackendFailure{}, Warnings: []string{}})
+	tuitest.Query(p, api.TimelineShow, func(in api.TimelineInput) (api.Timeline, error) {
+		seen("timeline.show", in.From, in.To)
+		return api.Timeline{From: start.Add(-time.Hour), To: start, Rows: []api.TimelineRow{
+			{ID: "c1", Time: change.Time, Kind: "rollout", Source: "runtime", Service: "checkout", Title: say("revision 7 of checkout"), Actor: "carol", Show: change.Show},
+			{ID: "a1", Time: onset, Kind: "alert", Source: "ALERTS", Service: "checkout", Title: say("ServiceErrorsHigh"), Show: "aictl alerts show ServiceErrorsHigh"},
+		}, Failed: []api.BackendFailure{}, Warnings: []string{}}, nil
+	})
 	tuitest.Answer(p, api.IncidentsList, []api.IncidentSummary{})
 	tuitest.Answer(p, api.RunbooksList, []api.Runbook{})
 }
 
-func adminWorld(p *tuitest.Platform, say func(string) string) {
+func adminWorld(p *tuitest.Platform, say func(string) string, seen asked) {
 	tuitest.Answer(p, api.SecretsList, api.SecretList{Secrets: []api.Secret{
 		{Ref: "vault:checkout/key", Store: "vault", Kind: "vault", Path: say("checkout/key"), Version: "3", Updated: start.Add(-100 * 24 * time.Hour), By: "carol", Rotated: start.Add(-100 * 24 * time.Hour), MaxAge: op.Duration(90 * 24 * time.Hour), Overdue: true, Consumers: []string{"service/checkout"}},
 		{Ref: "vault:chat/token", Store: "vault", Kind: "vault", Path: "chat/token", Version: "1", Updated: start.Add(-24 * time.Hour), By: "alice"},

@@ -26,6 +26,7 @@ import (
 
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/tui/feed"
+	"github.com/aictl/aictl/tui/pane"
 )
 
 // fps is how often the screen may be drawn in a second: a key is seen after
@@ -42,7 +43,9 @@ const (
 
 // Run shows the dashboard until the person leaves it, ctx ends, or the
 // terminal goes. It joins everything that it started.
-func Run(ctx context.Context, o Options) error {
+func Run(ctx context.Context, o Options) error { return run(ctx, o, Panes) }
+
+func run(ctx context.Context, o Options, panes func(*pane.Env) []pane.Pane) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP, syscall.SIGTERM)
 	defer stop()
 	if os.Getenv("GOMEMLIMIT") == "" {
@@ -53,7 +56,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	o.Feeds = feed.New(ctx)
 	defer o.Feeds.Close()
-	a, err := New(o, Panes)
+	a, err := New(o, panes)
 	if err != nil {
 		return err
 	}
