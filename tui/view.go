@@ -230,19 +230,25 @@ func (a *App) hints(width int) string {
 		return th.Muted.Render(widget.Cut("typing: esc leaves the field, enter sends", width))
 	}
 	var b strings.Builder
-	room := width
+	shown := func(act keymap.Action) string {
+		return th.Accent.Render(keymap.Shown(a.env.Keys.Keys(act)[:1])) + " " + th.Muted.Render(act.Short) + "  "
+	}
+	last := "" // help is always offered: it has the rest
+	for _, act := range a.actions() {
+		if act.ID == "app.help" && len(a.env.Keys.Keys(act)) > 0 {
+			last = shown(act)
+		}
+	}
+	room := width - widget.Width(last)
 	for _, act := range append(p.Actions(), a.actions()...) {
-		keys := a.env.Keys.Keys(act)
-		if act.Quiet || act.Disabled != "" || len(keys) == 0 {
+		if act.Quiet || act.Disabled != "" || act.ID == "app.help" || len(a.env.Keys.Keys(act)) == 0 {
 			continue
 		}
-		key := keymap.Shown(keys[:1])
-		need := widget.Width(key) + 1 + widget.Width(act.Short) + 2
-		if need > room {
+		text := shown(act)
+		if room -= widget.Width(text); room < 0 {
 			break
 		}
-		room -= need
-		b.WriteString(th.Accent.Render(key) + " " + th.Muted.Render(act.Short) + "  ")
+		b.WriteString(text)
 	}
-	return b.String()
+	return b.String() + last
 }
