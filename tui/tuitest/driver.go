@@ -124,6 +124,12 @@ func (d *Driver) Send(msg tea.Msg) {
 	d.run(cmd)
 }
 
+// Do runs a command as if the model had returned it, to its end.
+func (d *Driver) Do(cmd tea.Cmd) {
+	d.run(cmd)
+	d.Settle()
+}
+
 // Resize changes the terminal's size.
 func (d *Driver) Resize(width, height int) {
 	d.Send(tea.WindowSizeMsg{Width: width, Height: height})

@@ -55,15 +55,15 @@ func TestListShowsTheWorstFirstAndCountsStates(t *testing.T) {
 		require.Contains(t, lines[2], "chat")
 		require.Contains(t, lines[2], "60s")
 		require.Contains(t, lines[3], "mask")
-		s := h.pane.Subject()
+		s := h.Pane.Subject()
 		require.Equal(t, "ServiceErrorsHigh", s.Alert)
 		require.Equal(t, "chat", s.Service)
 		require.Equal(t, "fp-ServiceErrorsHigh-chat", s.Fingerprint)
 		require.Equal(t, now.Add(-time.Minute), s.At)
-		require.Equal(t, "aictl alerts list --state all", h.pane.Command())
+		require.Equal(t, "aictl alerts list --state all", h.Pane.Command())
 		d.Press("t")
 		require.NotContains(t, d.Frame(), "ack ann")
-		require.Equal(t, "aictl alerts list --state firing", h.pane.Command())
+		require.Equal(t, "aictl alerts list --state firing", h.Pane.Command())
 		d.Press("t")
 		require.Contains(t, d.Frame(), "ack ann")
 		require.NotContains(t, d.Frame(), "mask")
@@ -75,7 +75,7 @@ func TestNothingFiresIsSaidOnlyWhenEverybodyAnswered(t *testing.T) {
 	single(t, list, func(d *tuitest.Driver, h *host, _ *tuitest.Platform) {
 		require.Contains(t, d.Frame(), "nothing fires")
 		list.Failed = []api.BackendFailure{{Backend: "alertmanager", Code: fail.Unavailable, Message: "refused", Next: "aictl doctor"}}
-		tick(d, h, askWatched)
+		h.Tick(d, askWatched)
 		require.NotContains(t, d.Frame(), "nothing fires")
 		require.Contains(t, d.Frame(), "not known")
 		require.Contains(t, d.Frame(), "no data from alertmanager: refused")
@@ -86,7 +86,7 @@ func TestNothingFiresIsSaidOnlyWhenEverybodyAnswered(t *testing.T) {
 func TestWatchChangesTheListAtOnce(t *testing.T) {
 	single(t, some(), func(d *tuitest.Driver, h *host, _ *tuitest.Platform) {
 		mask, late := alert("ServiceErrorsHigh", "mask", "warning", "firing", 3*time.Minute), alert("Leak", "gate", "warning", "firing", 0)
-		h.pane.Update(feed.Batch{Key: h.pane.slot("watch"), Context: "prod", Items: []api.AlertEvent{
+		h.Pane.Update(feed.Batch{Key: h.Pane.slot("watch"), Context: "prod", Items: []api.AlertEvent{
 			{Type: "resolved", Time: now, Alert: &mask}, {Type: "firing", Time: now, Alert: &late},
 		}})
 		frame := d.Frame()
@@ -101,13 +101,12 @@ func TestWatchChangesTheListAtOnce(t *testing.T) {
 func TestABrokenWatchIsSaidAndHealed(t *testing.T) {
 	list := some()
 	single(t, list, func(d *tuitest.Driver, h *host, _ *tuitest.Platform) {
-		cmd := h.pane.Update(feed.Batch{Key: h.pane.slot("watch"), Context: "prod", Err: fail.New(fail.Unavailable, "connection refused"), Retry: 2 * time.Second})
+		cmd := h.Pane.Update(feed.Batch{Key: h.Pane.slot("watch"), Context: "prod", Err: fail.New(fail.Unavailable, "connection refused"), Retry: 2 * time.Second})
 		require.Contains(t, d.Frame(), "no data from prod: connection refused")
 		require.Contains(t, d.Frame(), "in 2s")
 		require.Contains(t, d.Frame(), "mask", "what was known stays")
 		list.Alerts = list.Alerts[:1]
-		d.Send(batched{cmd})
-		d.Settle()
+		d.Do(cmd)
 		require.NotContains(t, d.Frame(), "connection refused")
 		require.NotContains(t, d.Frame(), "DiskFull")
 	})
@@ -117,7 +116,7 @@ func TestWhatFailedToAnswerHasResolvedNothing(t *testing.T) {
 	list := some()
 	single(t, list, func(d *tuitest.Driver, h *host, _ *tuitest.Platform) {
 		*list = api.AlertList{Alerts: list.Alerts[:1], Failed: []api.BackendFailure{{Backend: "am-2", Message: "timed out"}}}
-		tick(d, h, askWatched)
+		h.Tick(d, askWatched)
 		require.Contains(t, d.Frame(), "DiskFull")
 		require.Contains(t, d.Frame(), "am-2")
 		require.Contains(t, d.Frame(), "all answered 30s ago")
@@ -133,12 +132,12 @@ func TestGroupsOpenAndClose(t *testing.T) {
 		d.Press("enter")
 		require.Contains(t, d.Frame(), "name ServiceErrorsHigh")
 		require.NotContains(t, d.Frame(), "DiskFull")
-		require.Equal(t, "aictl alerts list --state all ServiceErrorsHigh", h.pane.Command())
+		require.Equal(t, "aictl alerts list --state all ServiceErrorsHigh", h.Pane.Command())
 		d.Press("esc", "b")
 		require.Contains(t, d.Frame(), "by service")
 		d.Press("enter")
 		require.Contains(t, d.Frame(), "service chat")
-		require.Contains(t, h.pane.Command(), "--service chat")
+		require.Contains(t, h.Pane.Command(), "--service chat")
 		d.Press("b")
 		require.NotContains(t, d.Frame(), "by service")
 	})
@@ -152,10 +151,10 @@ func TestSeveralContextsInOneTable(t *testing.T) {
 	drive(t, map[string]*tuitest.Platform{"west": one(a), "east": pb}, []string{"west", "east"}, func(d *tuitest.Driver, h *host) {
 		require.Contains(t, d.Frame(), "context")
 		require.Contains(t, d.Frame(), "3 firing")
-		require.Equal(t, "aictl alerts list --state all --context west --context east", h.pane.Command())
+		require.Equal(t, "aictl alerts list --state all --context west --context east", h.Pane.Command())
 		bad = fail.New(fail.Unavailable, "no route").Hint("aictl context list")
 		a.Alerts = nil
-		tick(d, h, askUnwatched)
+		h.Tick(d, askUnwatched)
 		d.Wait(10 * time.Second) // the client tries again before it gives up
 		frame := d.Frame()
 		require.Contains(t, frame, "1 firing", "what east said stays; west has resolved its own")
@@ -165,7 +164,7 @@ func TestSeveralContextsInOneTable(t *testing.T) {
 }
 
 func TestDetailShowsWhatTheListKnowsAndThenTheRest(t *testing.T) {
-	detail := read[api.AlertDetail](t, "show.json")
+	detail := tuitest.Read[api.AlertDetail](t, "show.json")
 	list := &api.AlertList{Alerts: []api.Alert{detail.Alert}}
 	single(t, list, func(d *tuitest.Driver, h *host, p *tuitest.Platform) {
 		tuitest.Query(p, api.AlertsShow, func(in api.AlertShowInput) (api.AlertDetail, error) {
@@ -181,12 +180,12 @@ func TestDetailShowsWhatTheListKnowsAndThenTheRest(t *testing.T) {
 		for _, want := range []string{"demo-checkout fails", "Expression", "threshold", "Warnings and errors of demo-checkout", "aictl why {{ .alert }}", "1. "} {
 			require.Contains(t, frame, want)
 		}
-		require.Equal(t, "aictl alerts show "+detail.Fingerprint+" --since 1h", h.pane.Command())
-		require.Contains(t, h.pane.Subject().Query, "aictl_gateway_errors")
+		require.Equal(t, "aictl alerts show "+detail.Fingerprint+" --since 1h", h.Pane.Command())
+		require.Contains(t, h.Pane.Subject().Query, "aictl_gateway_errors")
 		d.Press("o")
-		require.Contains(t, strings.Join(last[pane.Show](t, h).Lines, "\n"), "then")
+		require.Contains(t, strings.Join(tuitest.Last[pane.Show](t, h).Lines, "\n"), "then")
 		d.Press("h")
-		require.Contains(t, h.pane.Command(), "aictl alerts history ServiceErrorsHigh --since 1h")
+		require.Contains(t, h.Pane.Command(), "aictl alerts history ServiceErrorsHigh --since 1h")
 		d.Press("esc")
 		require.Contains(t, d.Frame(), "1 firing")
 	})
@@ -208,10 +207,10 @@ func TestDetailKeepsWhatIsKnownWhenItsAnswerFails(t *testing.T) {
 func TestKeptStateComesBack(t *testing.T) {
 	single(t, some(), func(d *tuitest.Driver, h *host, _ *tuitest.Platform) {
 		d.Press("t", "b")
-		h.pane.Restore([]byte(`{"state":"nonsense","by":"service"}`))
-		require.Equal(t, "service", h.pane.by)
-		require.Equal(t, "firing", h.pane.state)
-		h.pane.Restore([]byte(`not json`))
-		require.Equal(t, "service", h.pane.by)
+		h.Pane.Restore([]byte(`{"state":"nonsense","by":"service"}`))
+		require.Equal(t, "service", h.Pane.by)
+		require.Equal(t, "firing", h.Pane.state)
+		h.Pane.Restore([]byte(`not json`))
+		require.Equal(t, "service", h.Pane.by)
 	})
 }

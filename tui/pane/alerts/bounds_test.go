@@ -9,6 +9,7 @@ import (
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/tui/feed"
 	"github.com/aictl/aictl/tui/theme"
+	"github.com/aictl/aictl/tui/tuitest"
 	"github.com/aictl/aictl/tui/widget"
 )
 
@@ -31,7 +32,7 @@ func hostileAlerts() []api.Alert {
 }
 
 func TestEveryFrameFitsWhateverItSays(t *testing.T) {
-	env := newEnv(t, feed.Context{Name: "prod"})
+	env := tuitest.Env(t, now, feed.Context{Name: "prod"})
 	p := New(env)
 	p.slots[viewList].asked = true
 	p.contexts = "prod"
@@ -65,7 +66,7 @@ func TestEveryFrameFitsWhateverItSays(t *testing.T) {
 			t.Run(skin+"/"+name, func(t *testing.T) {
 				for w := 1; w <= 130; w += 1 + w/6 {
 					for _, h := range []int{1, 3, 5, 8, 45} {
-						bounded(t, p.View(w, h), w, h)
+						tuitest.Bounded(t, p.View(w, h), w, h)
 					}
 				}
 			})

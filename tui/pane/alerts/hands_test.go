@@ -15,8 +15,8 @@ import (
 func TestAckOfOneAlertNamesJustIt(t *testing.T) {
 	single(t, some(), func(d *tuitest.Driver, h *host, _ *tuitest.Platform) {
 		d.Press("a")
-		answer(t, d, h, "on it", "2h")
-		p := last[pane.Propose](t, h)
+		h.Answer(d, "on it", "2h")
+		p := tuitest.Last[pane.Propose](t, h)
 		require.Equal(t, &api.AlertAckInput{Matchers: "fp-ServiceErrorsHigh-chat", Comment: "on it", For: op.Duration(2 * time.Hour)}, p.In)
 		require.Equal(t, "aictl alerts ack fp-ServiceErrorsHigh-chat --comment 'on it' --for 2h", p.Command)
 		require.Equal(t, "prod", p.Context)
@@ -28,17 +28,17 @@ func TestAckOfOneAlertNamesJustIt(t *testing.T) {
 func TestAckOfMarkedAlertsTakesNoOthers(t *testing.T) {
 	single(t, some(), func(d *tuitest.Driver, h *host, _ *tuitest.Platform) {
 		d.Press("space", "space", "a") // mark moves on: both of ServiceErrorsHigh
-		answer(t, d, h, "", "24h")
-		require.Equal(t, `alertname="ServiceErrorsHigh"`, last[pane.Propose](t, h).In.(*api.AlertAckInput).Matchers)
+		h.Answer(d, "", "24h")
+		require.Equal(t, `alertname="ServiceErrorsHigh"`, tuitest.Last[pane.Propose](t, h).In.(*api.AlertAckInput).Matchers)
 
 		d.Send(pane.Changed{Operation: api.AlertsAck.ID})
 		d.Settle()
-		require.Empty(t, h.pane.list.Marked(), "done: the marks are gone")
+		require.Empty(t, h.Pane.list.Marked(), "done: the marks are gone")
 
-		h.said = nil
+		h.Said = nil
 		d.Press("g", "space", "down", "space", "a") // chat's errors and chat's slowness, not mask's errors
-		answer(t, d, h, "", "24h")
-		first := last[pane.Propose](t, h)
+		h.Answer(d, "", "24h")
+		first := tuitest.Last[pane.Propose](t, h)
 		require.Equal(t, `alertname=~"ServiceErrorsHigh|Slow" service="chat"`, first.In.(*api.AlertAckInput).Matchers)
 	})
 }
@@ -63,20 +63,20 @@ func TestSilenceIsLookedAtBeforeItIsProposed(t *testing.T) {
 			return api.Preview{Matchers: in.Matchers, Since: now.Add(-7 * 24 * time.Hour), Now: some().Alerts[2:3], Past: []api.PreviewPast{{Name: "Old", Times: 3, Fired: op.Duration(time.Hour), Last: now.Add(-time.Hour)}}}, nil
 		})
 		d.Press("x")
-		ask := last[pane.Ask](t, h)
+		ask := tuitest.Last[pane.Ask](t, h)
 		require.Equal(t, `alertname="ServiceErrorsHigh" service="chat" severity="critical"`, ask.Fields[0].Initial)
-		answer(t, d, h, ask.Fields[0].Initial, "2h", "", "no")
+		h.Answer(d, ask.Fields[0].Initial, "2h", "", "no")
 		frame := d.Frame()
 		require.Contains(t, frame, "Now: 1 alerts")
 		require.Contains(t, frame, "Old  3 times, 60m in all, last 60m ago")
 		require.Contains(t, frame, "It needs a comment: it hits ServiceErrorsHigh, which is critical")
 
 		d.Press("enter") // without a comment it asks again, with what was said
-		again := last[pane.Ask](t, h)
+		again := tuitest.Last[pane.Ask](t, h)
 		require.Equal(t, ask.Fields[0].Initial, again.Fields[0].Initial)
-		answer(t, d, h, again.Fields[0].Initial, "2h", "rollout", "yes")
+		h.Answer(d, again.Fields[0].Initial, "2h", "rollout", "yes")
 		d.Press("enter")
-		got := last[pane.Propose](t, h)
+		got := tuitest.Last[pane.Propose](t, h)
 		require.Equal(t, &api.SilenceInput{Matchers: ask.Fields[0].Initial, Duration: op.Duration(2 * time.Hour), Comment: "rollout", UntilResolved: true}, got.In)
 		require.Equal(t, `aictl alerts silence 'alertname="ServiceErrorsHigh" service="chat" severity="critical"' --duration 2h --comment rollout --until-resolved`, got.Command)
 		d.Send(pane.Changed{Operation: api.AlertsSilence.ID})
@@ -88,11 +88,11 @@ func TestSilenceIsLookedAtBeforeItIsProposed(t *testing.T) {
 func TestASilenceOfEverythingIsRefusedAtOnce(t *testing.T) {
 	single(t, some(), func(d *tuitest.Driver, h *host, _ *tuitest.Platform) {
 		d.Press("x")
-		answer(t, d, h, `service=~".*"`, "2h", "", "no")
-		require.Contains(t, last[pane.Toast](t, h).Text, "would hit every alert")
-		require.Nil(t, h.pane.preview)
-		answer(t, d, h, `service="x"`, "soon", "", "no")
-		require.Nil(t, h.pane.preview)
+		h.Answer(d, `service=~".*"`, "2h", "", "no")
+		require.Contains(t, tuitest.Last[pane.Toast](t, h).Text, "would hit every alert")
+		require.Nil(t, h.Pane.preview)
+		h.Answer(d, `service="x"`, "soon", "", "no")
+		require.Nil(t, h.Pane.preview)
 	})
 }
 
@@ -108,14 +108,14 @@ func TestSilencesEndAndAreSwept(t *testing.T) {
 		d.Press("u")
 		require.Contains(t, d.Frame(), "it hits nothing")
 		require.Contains(t, d.Frame(), "in 60m")
-		require.Equal(t, "aictl alerts silences", h.pane.Command())
+		require.Equal(t, "aictl alerts silences", h.Pane.Command())
 		d.Press("space", "space", "u")
-		require.Equal(t, "aictl alerts unsilence s2 s1", last[pane.Propose](t, h).Command)
+		require.Equal(t, "aictl alerts unsilence s2 s1", tuitest.Last[pane.Propose](t, h).Command)
 		d.Press("f")
 		require.NotContains(t, d.Frame(), "a=1")
-		require.Equal(t, "aictl alerts silences --stale", h.pane.Command())
+		require.Equal(t, "aictl alerts silences --stale", h.Pane.Command())
 		d.Press("z")
-		require.Equal(t, &api.UnsilenceInput{Stale: true}, last[pane.Propose](t, h).In)
+		require.Equal(t, &api.UnsilenceInput{Stale: true}, tuitest.Last[pane.Propose](t, h).In)
 		d.Press("esc")
 		require.Contains(t, d.Frame(), "2 firing")
 	})
@@ -123,8 +123,8 @@ func TestSilencesEndAndAreSwept(t *testing.T) {
 
 func TestReadOnlyHasNoHands(t *testing.T) {
 	single(t, some(), func(d *tuitest.Driver, h *host, _ *tuitest.Platform) {
-		h.env.ReadOnly = true
-		for _, a := range h.pane.Actions() {
+		h.Env.ReadOnly = true
+		for _, a := range h.Pane.Actions() {
 			switch a.ID {
 			case "alerts.ack", "alerts.silence", "alerts.sweep":
 				require.Equal(t, "read-only", a.Disabled, a.ID)
@@ -132,9 +132,9 @@ func TestReadOnlyHasNoHands(t *testing.T) {
 				require.Empty(t, a.Disabled, a.ID)
 			}
 		}
-		h.said = nil
+		h.Said = nil
 		d.Press("a")
-		require.Contains(t, last[pane.Toast](t, h).Text, "read-only")
+		require.Contains(t, tuitest.Last[pane.Toast](t, h).Text, "read-only")
 	})
 }
 
@@ -152,11 +152,11 @@ func TestHistoryAndRules(t *testing.T) {
 		require.Contains(t, d.Frame(), "09:59:00")
 		require.Contains(t, d.Frame(), "service=mask")
 		d.Press("down")
-		require.Equal(t, "mask", h.pane.Subject().Service)
+		require.Equal(t, "mask", h.Pane.Subject().Service)
 		d.Press("esc", "R")
 		require.Contains(t, d.Frame(), "parse error")
-		require.Equal(t, "Broken", h.pane.Subject().Alert)
+		require.Equal(t, "Broken", h.Pane.Subject().Alert)
 		d.Press("down", "enter")
-		require.Equal(t, "Quiet", last[pane.Show](t, h).Title)
+		require.Equal(t, "Quiet", tuitest.Last[pane.Show](t, h).Title)
 	})
 }

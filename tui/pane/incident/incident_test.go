@@ -22,7 +22,7 @@ var fired = pane.Subject{Context: "prod", Alert: "ServiceErrorsHigh", Service: "
 func platform(t *testing.T, questions *[]api.WhyInput) *tuitest.Platform {
 	t.Helper()
 	p := tuitest.NewPlatform()
-	out := read[api.Why](t, "why.json")
+	out := tuitest.Read[api.Why](t, "why.json")
 	tuitest.Query(p, api.WhyAsk, func(in api.WhyInput) (api.Why, error) {
 		if questions != nil {
 			*questions = append(*questions, in)
@@ -33,23 +33,13 @@ func platform(t *testing.T, questions *[]api.WhyInput) *tuitest.Platform {
 	return p
 }
 
-func open(d *tuitest.Driver, h *host, s pane.Subject) {
-	d.Send(batched{h.pane.Open(s)})
-	d.Settle()
-}
-
-func single(t *testing.T, p *tuitest.Platform, f func(d *tuitest.Driver, h *host)) {
-	t.Helper()
-	drive(t, map[string]*tuitest.Platform{"prod": p}, []string{"prod"}, f)
-}
-
 func TestWhyIsAskedOfTheWindowAndShown(t *testing.T) {
 	var asked []api.WhyInput
 	single(t, platform(t, &asked), func(d *tuitest.Driver, h *host) {
 		open(d, h, fired)
 		require.Len(t, asked, 1)
 		require.Equal(t, api.WhyInput{Subject: "ServiceErrorsHigh", Service: "demo-checkout", Namespace: "default", From: now.Add(-time.Hour), Limit: 5}, asked[0])
-		require.Equal(t, "aictl why ServiceErrorsHigh --service demo-checkout --since 1h", h.pane.Command())
+		require.Equal(t, "aictl why ServiceErrorsHigh --service demo-checkout --since 1h", h.Pane.Command())
 		frame := d.Frame()
 		for _, want := range []string{
 			"cause found", "Revision 2 of demo-checkout was rolled out", "x  aictl deploy undo demo-checkout --to-revision 1",
@@ -77,13 +67,12 @@ func TestAnOldAlertIsAskedAboutWithoutTheWindow(t *testing.T) {
 		old.At = now.Add(-3 * time.Hour)
 		open(d, h, old)
 		require.True(t, asked[0].From.IsZero(), "its cause is older than the window")
-		require.Equal(t, "aictl why ServiceErrorsHigh --service demo-checkout", h.pane.Command())
+		require.Equal(t, "aictl why ServiceErrorsHigh --service demo-checkout", h.Pane.Command())
 
-		h.env.Window.Live, h.env.Window.End = false, now.Add(-2*time.Hour-30*time.Minute)
-		d.Send(batched{h.pane.Refresh()})
-		d.Settle()
-		require.Equal(t, h.env.Window.End, asked[1].To)
-		require.Contains(t, h.pane.Command(), "--to 2026-11-29T08:29:07Z")
+		h.Env.Window.Live, h.Env.Window.End = false, now.Add(-2*time.Hour-30*time.Minute)
+		d.Do(h.Pane.Refresh())
+		require.Equal(t, h.Env.Window.End, asked[1].To)
+		require.Contains(t, h.Pane.Command(), "--to 2026-11-29T08:29:07Z")
 	})
 }
 
@@ -105,9 +94,9 @@ func TestActRollsBackAndSeesWhetherItHelped(t *testing.T) {
 	single(t, p, func(d *tuitest.Driver, h *host) {
 		open(d, h, fired)
 		d.Press("x")
-		got := last[pane.Propose](t, h)
+		got := tuitest.Last[pane.Propose](t, h)
 		require.Equal(t, &api.DeployUndoInput{WorkloadName: api.WorkloadName{Name: "demo-checkout", Namespace: "default"}, ToRevision: "1"}, got.In)
-		require.Equal(t, read[api.Why](t, "why.json").Candidates[0].Command, got.Command)
+		require.Equal(t, tuitest.Read[api.Why](t, "why.json").Candidates[0].Command, got.Command)
 		d.Send(pane.Changed{Operation: api.DeployUndo.ID, Out: api.DeployChanged{Workload: api.Workload{Kind: "Service", Name: "demo-checkout", Namespace: "default", Engine: "runtime"}, Template: "abc"}})
 		d.Settle()
 		d.Wait(2 * time.Second) // batches are a frame apart
@@ -116,7 +105,7 @@ func TestActRollsBackAndSeesWhetherItHelped(t *testing.T) {
 		require.Contains(t, frame, "+ things have recovered: it has held for 40s")
 		require.Contains(t, verified.Expr, "<= 0.05")
 		require.Equal(t, op.Duration(2*time.Minute), verified.For)
-		require.Equal(t, "ok", last[pane.Toast](t, h).Level)
+		require.Equal(t, "ok", tuitest.Last[pane.Toast](t, h).Level)
 	})
 }
 
@@ -130,7 +119,7 @@ func TestAFailedRolloutIsNotVerified(t *testing.T) {
 		d.Press("x")
 		d.Send(pane.Changed{Operation: api.DeployUndo.ID, Err: fail.New(fail.Conflict, "changed in between")})
 		d.Settle()
-		require.Nil(t, h.pane.after, "nothing was applied")
+		require.Nil(t, h.Pane.after, "nothing was applied")
 		d.Press("x")
 		d.Send(pane.Changed{Operation: api.DeployUndo.ID, Out: api.DeployChanged{Workload: api.Workload{Kind: "Service", Name: "demo-checkout"}}})
 		d.Settle()
@@ -141,7 +130,7 @@ func TestAFailedRolloutIsNotVerified(t *testing.T) {
 }
 
 func TestCommandsBecomeWhatTheySay(t *testing.T) {
-	env := newEnv(t, feed.Context{Name: "prod", Namespace: "shop"})
+	env := tuitest.Env(t, now, feed.Context{Name: "prod", Namespace: "shop"})
 	p := New(env)
 	n := 3
 	for command, want := range map[string]any{
@@ -180,9 +169,8 @@ func TestCommandsBecomeWhatTheySay(t *testing.T) {
 func TestWhatIsNotUnderstoodIsCopied(t *testing.T) {
 	p := platform(t, nil)
 	single(t, p, func(d *tuitest.Driver, h *host) {
-		d.Send(batched{h.pane.do("prod", "kubectl cordon n1", pane.Subject{})})
-		d.Settle()
-		require.Equal(t, "kubectl cordon n1", last[pane.Copy](t, h).Text)
+		d.Do(h.Pane.do("prod", "kubectl cordon n1", pane.Subject{}))
+		require.Equal(t, "kubectl cordon n1", tuitest.Last[pane.Copy](t, h).Text)
 	})
 }
 
@@ -196,14 +184,14 @@ func TestNoAnswerIsNeverHealth(t *testing.T) {
 		require.Contains(t, d.Frame(), `nothing named "x" is known`)
 		require.Contains(t, d.Frame(), "aictl alerts list")
 		d.Press("x")
-		require.Contains(t, last[pane.Toast](t, h).Text, "nothing says what to do")
+		require.Contains(t, tuitest.Last[pane.Toast](t, h).Text, "nothing says what to do")
 
 		out := api.Why{Verdict: api.WhyNoData, Summary: "Too little.", Unknown: []api.BackendFailure{{Backend: "prometheus", Message: "refused", Next: "aictl doctor"}}}
-		h.pane.whyAnswer(feed.Answer{Results: []feed.Result{{Context: "prod", Out: out}}})
+		h.Pane.whyAnswer(feed.Answer{Results: []feed.Result{{Context: "prod", Out: out}}})
 		require.Contains(t, d.Frame(), "too little is known to tell")
 		require.Contains(t, d.Frame(), "no data from prometheus: refused")
 		out.Verdict, out.Unknown = api.WhyNoChange, nil
-		h.pane.whyAnswer(feed.Answer{Results: []feed.Result{{Context: "prod", Out: out}}})
+		h.Pane.whyAnswer(feed.Answer{Results: []feed.Result{{Context: "prod", Out: out}}})
 		require.Contains(t, d.Frame(), "no change explains this")
 	})
 }
@@ -211,14 +199,14 @@ func TestNoAnswerIsNeverHealth(t *testing.T) {
 func TestCandidateOfAnotherServiceIsTheSubject(t *testing.T) {
 	single(t, platform(t, nil), func(d *tuitest.Driver, h *host) {
 		open(d, h, fired)
-		s := h.pane.Subject()
+		s := h.Pane.Subject()
 		require.Equal(t, "ServiceErrorsHigh", s.Alert)
 		require.Equal(t, "service/demo-checkout", s.Workload)
 		require.Contains(t, s.Query, "aictl_gateway_errors")
-		h.pane.why.out.Candidates[1].Service = "demo-stock"
+		h.Pane.why.out.Candidates[1].Service = "demo-stock"
 		d.Press("down")
-		require.Equal(t, "demo-stock", h.pane.Subject().Service)
-		require.Empty(t, h.pane.Subject().Alert)
+		require.Equal(t, "demo-stock", h.Pane.Subject().Service)
+		require.Empty(t, h.Pane.Subject().Alert)
 	})
 }
 
@@ -241,14 +229,14 @@ func TestTimelineAndChanges(t *testing.T) {
 		require.Contains(t, frame, "revision 2 by ann")
 		require.Contains(t, frame, "no data from elastic: timed out")
 		require.Less(t, strings.Index(frame, "Errors fires"), strings.Index(frame, "revision 2"), "the newest is first")
-		require.Equal(t, "aictl timeline demo-checkout --since 1h", h.pane.Command())
+		require.Equal(t, "aictl timeline demo-checkout --since 1h", h.Pane.Command())
 		d.Press("down", "n")
-		require.Equal(t, "deployments", last[pane.Goto](t, h).Pane)
+		require.Equal(t, "deployments", tuitest.Last[pane.Goto](t, h).Pane)
 		d.Press("f")
 		require.Equal(t, []string{"demo-checkout", ""}, service)
-		require.Equal(t, "aictl timeline --since 1h", h.pane.Command())
+		require.Equal(t, "aictl timeline --since 1h", h.Pane.Command())
 		d.Press("c", "x")
-		require.Equal(t, "aictl deploy undo demo-checkout --to-revision 1", last[pane.Propose](t, h).Command)
+		require.Equal(t, "aictl deploy undo demo-checkout --to-revision 1", tuitest.Last[pane.Propose](t, h).Command)
 		d.Press("enter")
 		require.Contains(t, d.Frame(), "→ aictl deploy undo")
 		d.Press("esc", "y")
@@ -259,10 +247,10 @@ func TestTimelineAndChanges(t *testing.T) {
 func TestReadOnlyDoesNothing(t *testing.T) {
 	single(t, platform(t, nil), func(d *tuitest.Driver, h *host) {
 		open(d, h, fired)
-		h.env.ReadOnly = true
-		h.said = nil
+		h.Env.ReadOnly = true
+		h.Said = nil
 		d.Press("x")
-		require.Contains(t, last[pane.Toast](t, h).Text, "read-only")
-		require.Len(t, h.said, 1)
+		require.Contains(t, tuitest.Last[pane.Toast](t, h).Text, "read-only")
+		require.Len(t, h.Said, 1)
 	})
 }

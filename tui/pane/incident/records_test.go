@@ -19,7 +19,7 @@ import (
 
 func record(t *testing.T) api.Incident {
 	t.Helper()
-	w := read[api.Why](t, "why.json")
+	w := tuitest.Read[api.Why](t, "why.json")
 	onset, took, calls := now.Add(-time.Minute), op.Duration(40*time.Second), op.Number(234)
 	return api.Incident{
 		ID: "inc-1", Title: "masking fails", State: api.IncidentOpen, Owner: "ann", OpenedBy: "ann", Opened: now.Add(-time.Minute), From: now.Add(-time.Hour), To: now,
@@ -38,7 +38,7 @@ func TestIncidentsAreShownNotedReportedAndClosed(t *testing.T) {
 	tuitest.Answer(p, api.IncidentsReport, api.IncidentReport{ID: "inc-1", Markdown: "# Post-mortem draft\n\n| a | b |\n| - | - |\n| 1 | 2 |\n"})
 	single(t, p, func(d *tuitest.Driver, h *host) {
 		require.Contains(t, d.Frame(), "masking fails", "the first visit lists what is recorded")
-		require.Equal(t, "aictl incident list", h.pane.Command())
+		require.Equal(t, "aictl incident list", h.Pane.Command())
 		d.Resize(100, 60)
 		d.Press("enter")
 		frame := d.Frame()
@@ -48,28 +48,28 @@ func TestIncidentsAreShownNotedReportedAndClosed(t *testing.T) {
 		} {
 			require.Contains(t, frame, want)
 		}
-		require.Equal(t, "inc-1", h.pane.Subject().Incident)
-		require.Equal(t, "aictl incident show inc-1", h.pane.Command())
+		require.Equal(t, "inc-1", h.Pane.Subject().Incident)
+		require.Equal(t, "aictl incident show inc-1", h.Pane.Command())
 		d.Press("a")
-		answer(t, d, h, "rolled back")
-		require.Equal(t, "aictl incident note inc-1 'rolled back'", last[pane.Propose](t, h).Command)
+		h.Answer(d, "rolled back")
+		require.Equal(t, "aictl incident note inc-1 'rolled back'", tuitest.Last[pane.Propose](t, h).Command)
 		after := record(t)
 		after.Notes = append(after.Notes, api.IncidentNote{By: "ann", Text: "rolled back"})
 		d.Send(pane.Changed{Operation: api.IncidentsNote.ID, Out: after})
 		d.Settle()
 		require.Contains(t, d.Frame(), "rolled back")
 		d.Press("u")
-		require.Equal(t, "aictl incident refresh inc-1", last[pane.Propose](t, h).Command)
+		require.Equal(t, "aictl incident refresh inc-1", tuitest.Last[pane.Propose](t, h).Command)
 		d.Press("e")
-		require.Equal(t, &api.IncidentName{ID: "inc-1"}, last[pane.Propose](t, h).In)
+		require.Equal(t, &api.IncidentName{ID: "inc-1"}, tuitest.Last[pane.Propose](t, h).In)
 		d.Press("z")
-		require.Equal(t, "aictl incident export inc-1 --to inc-1.zip", last[pane.Copy](t, h).Text)
+		require.Equal(t, "aictl incident export inc-1 --to inc-1.zip", tuitest.Last[pane.Copy](t, h).Text)
 		d.Press("p")
 		require.Contains(t, d.Frame(), "Post-mortem draft")
 		require.NotContains(t, d.Frame(), "| - |")
-		require.Equal(t, "aictl incident report inc-1", h.pane.Command())
+		require.Equal(t, "aictl incident report inc-1", h.Pane.Command())
 		d.Press("esc", "x")
-		require.Equal(t, api.DeployUndo, last[pane.Propose](t, h).Change, "the record acts, too")
+		require.Equal(t, api.DeployUndo, tuitest.Last[pane.Propose](t, h).Change, "the record acts, too")
 		d.Press("esc")
 		require.Contains(t, d.Frame(), "Incidents")
 	})
@@ -81,14 +81,14 @@ func TestOpeningAnIncidentIsAboutWhatIsInFront(t *testing.T) {
 	single(t, p, func(d *tuitest.Driver, h *host) {
 		open(d, h, fired)
 		d.Press("o")
-		require.Equal(t, "ServiceErrorsHigh", last[pane.Ask](t, h).Fields[0].Initial)
-		answer(t, d, h, "ServiceErrorsHigh mask", "masking fails")
-		got := last[pane.Propose](t, h)
+		require.Equal(t, "ServiceErrorsHigh", tuitest.Last[pane.Ask](t, h).Fields[0].Initial)
+		h.Answer(d, "ServiceErrorsHigh mask", "masking fails")
+		got := tuitest.Last[pane.Propose](t, h)
 		require.Equal(t, &api.IncidentOpenInput{Subjects: []string{"ServiceErrorsHigh", "mask"}, Title: "masking fails", Namespace: "default", From: now.Add(-time.Hour)}, got.In)
 		require.Equal(t, "aictl incident open ServiceErrorsHigh mask --title 'masking fails' --since 1h", got.Command)
 		d.Send(pane.Changed{Operation: api.IncidentsOpen.ID, Out: record(t)})
 		d.Settle()
-		require.Equal(t, "aictl incident show inc-1", h.pane.Command())
+		require.Equal(t, "aictl incident show inc-1", h.Pane.Command())
 	})
 }
 
@@ -101,7 +101,7 @@ func TestRunbookStepsAreShown(t *testing.T) {
 		require.Contains(t, d.Frame(), "1. aictl why {{ .alert }}")
 		require.Contains(t, d.Frame(), "check, expects any")
 		require.Contains(t, d.Frame(), "aictl runbook run Errors")
-		require.Equal(t, "aictl runbook show ServiceErrorsHigh", h.pane.Command())
+		require.Equal(t, "aictl runbook show ServiceErrorsHigh", h.Pane.Command())
 	})
 }
 
@@ -110,8 +110,8 @@ func TestAPageKeepsItsTextWhenItCannotBeAskedAgain(t *testing.T) {
 	tuitest.Answer(p, api.IncidentsShow, record(t))
 	single(t, p, func(d *tuitest.Driver, h *host) {
 		open(d, h, pane.Subject{Incident: "inc-1"})
-		f := h.pane.front()
-		h.pane.fill(f, feed.Answer{Results: []feed.Result{{Context: "prod", Err: fail.New(fail.Unavailable, "gone")}}})
+		f := h.Pane.front()
+		h.Pane.fill(f, feed.Answer{Results: []feed.Result{{Context: "prod", Err: fail.New(fail.Unavailable, "gone")}}})
 		require.Contains(t, d.Frame(), "no data from prod: gone")
 		require.Contains(t, d.Frame(), "masking fails")
 	})
@@ -135,7 +135,7 @@ func hostileWhy() api.Why {
 }
 
 func TestEveryFrameFitsWhateverItSays(t *testing.T) {
-	env := newEnv(t, feed.Context{Name: "prod"})
+	env := tuitest.Env(t, now, feed.Context{Name: "prod"})
 	p := New(env)
 	p.why.in.Subject = hostile[0]
 	w := hostileWhy()
@@ -176,7 +176,7 @@ func TestEveryFrameFitsWhateverItSays(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			for w := 1; w <= 130; w += 1 + w/5 {
 				for _, h := range []int{1, 2, 3, 5, 8, 20, 45} {
-					bounded(t, p.View(w, h), w, h)
+					tuitest.Bounded(t, p.View(w, h), w, h)
 				}
 			}
 		})
