@@ -1,57 +1,28 @@
 package audit
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/stretchr/testify/require"
 
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/fail"
-	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/tui/feed"
 	"github.com/aictl/aictl/tui/pane"
-	"github.com/aictl/aictl/tui/theme"
+	"github.com/aictl/aictl/tui/tuitest"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// recorder is a Caller that answers with no records, and remembers what it was
-// asked.
-type recorder struct {
-	mu    sync.Mutex // guards asked: several contexts ask at once
-	asked []url.Values
-}
-
-func (c *recorder) Send(_ context.Context, _ *op.Spec, req *http.Request) (*http.Response, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.asked = append(c.asked, req.URL.Query())
-	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(`[]`))}, nil
-}
-
-func newPane(t testing.TB, contexts ...string) (*Pane, *recorder) {
+func newPane(t testing.TB, contexts ...string) (*Pane, *tuitest.Recorder) {
 	t.Helper()
-	th, err := theme.New(theme.Mono)
-	require.NoError(t, err)
-	feeds := feed.New(context.Background())
-	t.Cleanup(feeds.Close)
-	c := &recorder{}
-	env := &pane.Env{Feeds: feeds, Theme: th, Now: noon, Zone: time.UTC, Window: pane.Window{Span: time.Hour, Live: true}}
-	for _, name := range contexts {
-		env.Contexts = append(env.Contexts, feed.Context{Name: name, Caller: c})
-	}
-	p := New(env)
+	c := &tuitest.Recorder{Body: `[]`}
+	p := New(tuitest.Env(t, noon, c.Contexts(contexts...)...))
 	p.Open(pane.Subject{})
 	return p, c
 }
@@ -94,35 +65,6 @@ func loaded(t testing.TB) *Pane {
 	return p
 }
 
-func first[T any](t testing.TB, cmd tea.Cmd) T {
-	t.Helper()
-	for _, m := range messages(cmd) {
-		if got, ok := m.(T); ok {
-			return got
-		}
-	}
-	t.Fatalf("no %T among the messages", *new(T))
-	panic("unreachable")
-}
-
-func messages(cmd tea.Cmd) []tea.Msg {
-	if cmd == nil {
-		return nil
-	}
-	switch msg := cmd().(type) {
-	case nil:
-		return nil
-	case tea.BatchMsg:
-		var out []tea.Msg
-		for _, c := range msg {
-			out = append(out, messages(c)...)
-		}
-		return out
-	default:
-		return []tea.Msg{msg}
-	}
-}
-
 func TestAChangeIsOneRow(t *testing.T) {
 	p, _ := newPane(t, "local")
 	require.Contains(t, p.View(100, 10), "asking…")
@@ -152,8 +94,8 @@ func TestWhatIsNewComesToWhatIsThere(t *testing.T) {
 	p.env.Now = noon.Add(2 * time.Second)
 	require.Nil(t, p.Update(pane.Tick{Now: p.env.Now}))
 	p.env.Now = noon.Add(6 * time.Second)
-	messages(p.Update(pane.Tick{Now: p.env.Now}))
-	require.Equal(t, "2026-03-01T11:59:50Z", c.asked[0].Get("from"), "from the last record on")
+	tuitest.Messages(p.Update(pane.Tick{Now: p.env.Now}))
+	require.Equal(t, "2026-03-01T11:59:50Z", c.Sent()[0].Query.Get("from"), "from the last record on")
 	p.Update(answer(added("local", now, outcome(7, now, "ok"))))
 	out := p.View(120, 12)
 	require.Contains(t, out, "2 changes")
@@ -163,12 +105,12 @@ func TestWhatIsNewComesToWhatIsThere(t *testing.T) {
 	p.Update(answer(added("local")))
 	require.Contains(t, p.View(120, 12), "1 change")
 
-	messages(p.Refresh())
-	require.Equal(t, "2026-03-01T11:40:00Z", c.asked[1].Get("from"))
-	require.Empty(t, c.asked[1].Get("to"))
+	tuitest.Messages(p.Refresh())
+	require.Equal(t, "2026-03-01T11:40:00Z", c.Sent()[1].Query.Get("from"))
+	require.Empty(t, c.Sent()[1].Query.Get("to"))
 	p.env.Window.Live, p.env.Window.End = false, noon
-	messages(p.Refresh())
-	require.Equal(t, "2026-03-01T12:00:00Z", c.asked[2].Get("to"))
+	tuitest.Messages(p.Refresh())
+	require.Equal(t, "2026-03-01T12:00:00Z", c.Sent()[2].Query.Get("to"))
 	require.Contains(t, p.Command(), "--from 2026-03-01T11:00:00Z --to 2026-03-01T12:00:00Z")
 	require.Nil(t, p.Update(pane.Tick{Now: noon.Add(time.Hour)}), "what is past does not grow")
 }
@@ -188,8 +130,8 @@ func TestARecordIsBounded(t *testing.T) {
 
 func TestNarrow(t *testing.T) {
 	p := loaded(t)
-	ask := first[pane.Ask](t, p.Act("audit.narrow"))
-	got := messages(ask.Then([]string{"admin", " secrets.set ", ""}))
+	ask := tuitest.First[pane.Ask](t, p.Act("audit.narrow"))
+	got := tuitest.Messages(ask.Then([]string{"admin", " secrets.set ", ""}))
 	require.Contains(t, got, pane.Ran{Command: "aictl audit log --since 1h --actor admin --operation secrets.set --limit 2000"})
 	require.Contains(t, p.View(120, 12), "asking…", "what is not there yet is not nothing")
 	p.Update(answer(all("local")))
@@ -251,7 +193,7 @@ func TestSubjects(t *testing.T) {
 
 func TestVerify(t *testing.T) {
 	p, _ := newPane(t, "a", "b", "c")
-	require.Contains(t, messages(p.Act("audit.verify")), pane.Ran{Command: "aictl audit verify"})
+	require.Contains(t, tuitest.Messages(p.Act("audit.verify")), pane.Ran{Command: "aictl audit verify"})
 	require.Contains(t, p.View(120, 20), "verifying the chain…")
 	at := int64(12)
 	p.Update(feed.Answer{Key: key(slotVerify), Results: []feed.Result{
@@ -295,26 +237,11 @@ func TestViewsStayInTheirBounds(t *testing.T) {
 	hostile := "\x1b[2J\u202e世界e\u0301" + strings.Repeat("long ", 100)
 	e := api.AuditEntry{Index: 1, Time: noon, Actor: hostile, Operation: hostile, Target: hostile, Phase: hostile, Outcome: hostile, Reason: hostile, Remote: hostile, Request: hostile, Prev: hostile, Hash: hostile, Details: json.RawMessage(`{"a":"` + strings.Repeat("世", 1<<18) + `"}`)}
 	p, _ := newPane(t, "a", hostile)
-	bounds(t, p)
+	tuitest.Bounds(t, p)
 	p.Update(answer(all("a", e), feed.Result{Context: hostile, Err: fail.New(fail.Internal, "%s", hostile)}))
 	p.Update(feed.Answer{Key: key(slotVerify), Results: []feed.Result{{Context: hostile, Out: api.AuditReport{Why: hostile}}, {Context: "a", Err: fail.New(fail.False, "%s", hostile)}}})
 	p.filter.Target = hostile
-	bounds(t, p)
+	tuitest.Bounds(t, p)
 	p.Act("audit.open")
-	bounds(t, p)
-}
-
-func bounds(t *testing.T, p *Pane) {
-	t.Helper()
-	for w := 1; w <= 130; w += 7 {
-		for h := 1; h <= 45; h += 4 {
-			lines := strings.Split(p.View(w, h), "\n")
-			require.LessOrEqual(t, len(lines), h)
-			for _, l := range lines {
-				require.LessOrEqual(t, ansi.StringWidth(l), w, "%d×%d %q", w, h, l)
-				require.NotContains(t, l, "\x1b[2J")
-			}
-		}
-	}
-	p.View(20, 2)
+	tuitest.Bounds(t, p)
 }

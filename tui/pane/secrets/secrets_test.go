@@ -1,17 +1,12 @@
 package secrets
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"reflect"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/ansi"
 	"github.com/stretchr/testify/require"
 
 	"github.com/aictl/aictl/internal/api"
@@ -19,7 +14,7 @@ import (
 	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/tui/feed"
 	"github.com/aictl/aictl/tui/pane"
-	"github.com/aictl/aictl/tui/theme"
+	"github.com/aictl/aictl/tui/tuitest"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -28,15 +23,8 @@ const hidden = "hunter2"
 
 func newPane(t testing.TB, contexts ...string) *Pane {
 	t.Helper()
-	th, err := theme.New(theme.Mono)
-	require.NoError(t, err)
-	feeds := feed.New(context.Background())
-	t.Cleanup(feeds.Close)
-	env := &pane.Env{Feeds: feeds, Theme: th, Now: noon, Zone: time.UTC, Window: pane.Window{Span: 15 * time.Minute, Live: true}}
-	for _, c := range contexts {
-		env.Contexts = append(env.Contexts, feed.Context{Name: c})
-	}
-	p := New(env)
+	c := &tuitest.Recorder{Body: `[]`}
+	p := New(tuitest.Env(t, noon, c.Contexts(contexts...)...))
 	p.Open(pane.Subject{})
 	return p
 }
@@ -63,45 +51,6 @@ func loaded(t testing.TB) *Pane {
 	l.Secrets[0].Consumers = []string{"shop/Deployment/web"}
 	p.Update(answer(slotConsumers, said("local", l)))
 	return p
-}
-
-// first gives the message of a command.
-func first[T any](t testing.TB, cmd tea.Cmd) T {
-	t.Helper()
-	for _, m := range messages(cmd) {
-		if got, ok := m.(T); ok {
-			return got
-		}
-	}
-	t.Fatalf("no %T among the messages", *new(T))
-	panic("unreachable")
-}
-
-// messages runs a command and what it holds, but for questions to the
-// platform: their context has no caller.
-func messages(cmd tea.Cmd) (out []tea.Msg) {
-	if cmd == nil {
-		return nil
-	}
-	defer func() { _ = recover() }() // a question
-	switch msg := cmd().(type) {
-	case nil:
-		return nil
-	case tea.BatchMsg:
-		for _, c := range msg {
-			if c != nil && !question(c) {
-				out = append(out, messages(c)...)
-			}
-		}
-		return out
-	default:
-		return []tea.Msg{msg}
-	}
-}
-
-// question tells the commands of package feed, which would ask the platform.
-func question(c tea.Cmd) bool {
-	return strings.Contains(runtime.FuncForPC(reflect.ValueOf(c).Pointer()).Name(), "/tui/feed.")
 }
 
 func TestListJoinsConsumers(t *testing.T) {
@@ -146,7 +95,7 @@ func TestStoresAndContextsThatFailAreNamed(t *testing.T) {
 
 func TestDetail(t *testing.T) {
 	p := loaded(t)
-	got := messages(p.Act("secrets.open"))
+	got := tuitest.Messages(p.Act("secrets.open"))
 	require.Contains(t, got, pane.Ran{Command: "aictl secrets history vault:app/db"})
 	require.Contains(t, p.View(100, 40), "asking the store…")
 	p.Update(answer(slotHistory, said("local", api.SecretHistory{
@@ -179,13 +128,13 @@ func TestDetail(t *testing.T) {
 // reveal goes through the question to the value.
 func reveal(t *testing.T, p *Pane, say string) {
 	t.Helper()
-	ask := first[pane.Ask](t, p.Act("secrets.reveal"))
+	ask := tuitest.First[pane.Ask](t, p.Act("secrets.reveal"))
 	cmd := ask.Then([]string{say})
 	if say != "yes" {
 		require.Nil(t, cmd)
 		return
 	}
-	require.Contains(t, messages(cmd), pane.Ran{Command: "aictl secrets get vault:app/db --reveal"})
+	require.Contains(t, tuitest.Messages(cmd), pane.Ran{Command: "aictl secrets get vault:app/db --reveal"})
 	p.Update(answer(slotReveal, said("local", api.SecretValue{Secret: secretList().Secrets[0], Revealed: true, Value: hidden})))
 }
 
@@ -197,7 +146,7 @@ func TestAValueIsShownForHalfAMinute(t *testing.T) {
 	require.Contains(t, p.View(100, 40), hidden)
 	require.Contains(t, p.View(100, 40), "SHOWN for 30 s more")
 	require.NotContains(t, p.Command(), hidden)
-	require.Equal(t, pane.Copy{Text: "vault:app/db"}, first[pane.Copy](t, p.Act("secrets.copy")))
+	require.Equal(t, pane.Copy{Text: "vault:app/db"}, tuitest.First[pane.Copy](t, p.Act("secrets.copy")))
 
 	p.env.Now = noon.Add(29 * time.Second)
 	p.Update(pane.Tick{Now: p.env.Now})
@@ -233,28 +182,28 @@ func TestAValueIsShownForHalfAMinute(t *testing.T) {
 
 func TestAWrittenValueIsInNoCommand(t *testing.T) {
 	p := loaded(t)
-	ask := first[pane.Ask](t, p.Act("secrets.set"))
+	ask := tuitest.First[pane.Ask](t, p.Act("secrets.set"))
 	require.Equal(t, "vault:app/", ask.Fields[0].Initial)
 	require.True(t, ask.Fields[1].Secret)
-	got := first[pane.Propose](t, ask.Then([]string{"vault:app/new", hidden, "", "max-age=90d"}))
+	got := tuitest.First[pane.Propose](t, ask.Then([]string{"vault:app/new", hidden, "", "max-age=90d"}))
 	require.Equal(t, "aictl secrets set vault:app/new --tag max-age=90d < value.txt", got.Command)
 	require.Equal(t, &api.SecretSetInput{Ref: "vault:app/new", Value: []byte(hidden), Tags: []string{"max-age=90d"}}, got.In)
 	require.Equal(t, "secrets.set", got.Change.Describe().ID)
 	require.Equal(t, "local", got.Context)
 
-	got = first[pane.Propose](t, ask.Then([]string{"vault:app/new", "", "20", ""}))
+	got = tuitest.First[pane.Propose](t, ask.Then([]string{"vault:app/new", "", "20", ""}))
 	require.Equal(t, "aictl secrets set vault:app/new --generate 20", got.Command)
-	first[pane.Toast](t, ask.Then([]string{"vault:app/new", "", "", ""}))
-	first[pane.Toast](t, ask.Then([]string{"vault:app/new", hidden, "20", ""}))
-	first[pane.Toast](t, ask.Then([]string{"vault:app/new", "", "many", ""}))
+	tuitest.First[pane.Toast](t, ask.Then([]string{"vault:app/new", "", "", ""}))
+	tuitest.First[pane.Toast](t, ask.Then([]string{"vault:app/new", hidden, "20", ""}))
+	tuitest.First[pane.Toast](t, ask.Then([]string{"vault:app/new", "", "many", ""}))
 }
 
 func TestRotate(t *testing.T) {
 	p := loaded(t)
-	ask := first[pane.Ask](t, p.Act("secrets.rotate"))
-	got := first[pane.Propose](t, ask.Then([]string{"32", "", "aws:prod/db", "yes", "sum(up) > 0"}))
+	ask := tuitest.First[pane.Ask](t, p.Act("secrets.rotate"))
+	got := tuitest.First[pane.Propose](t, ask.Then([]string{"32", "", "aws:prod/db", "yes", "sum(up) > 0"}))
 	require.Equal(t, "aictl secrets rotate vault:app/db --generate 32 --to aws:prod/db --keep-old --verify 'sum(up) > 0'", got.Command)
-	got = first[pane.Propose](t, ask.Then([]string{"32", hidden, "", "no", ""}))
+	got = tuitest.First[pane.Propose](t, ask.Then([]string{"32", hidden, "", "no", ""}))
 	require.Equal(t, "aictl secrets rotate vault:app/db < value.txt", got.Command)
 	require.NotContains(t, fmt.Sprintf("%s %v", got.Command, got.Change.Describe()), hidden)
 
@@ -272,10 +221,10 @@ func TestRotate(t *testing.T) {
 	require.Contains(t, p.View(120, 40), "the new version 3 is written")
 	require.Contains(t, p.View(120, 40), "Rotation, not at its end")
 
-	got = first[pane.Propose](t, p.Act("secrets.abort"))
+	got = tuitest.First[pane.Propose](t, p.Act("secrets.abort"))
 	require.Equal(t, "aictl secrets rotate vault:app/db --abort rot-9", got.Command)
 	require.Equal(t, &api.SecretRotateInput{Ref: "vault:app/db", Abort: "rot-9"}, got.In)
-	got = first[pane.Propose](t, p.Act("secrets.resume"))
+	got = tuitest.First[pane.Propose](t, p.Act("secrets.resume"))
 	require.Equal(t, "aictl secrets rotate vault:app/db --resume rot-9", got.Command)
 
 	require.NotNil(t, p.Update(answer(slotRotations, said("local", []api.SecretRotation{}))), "its end makes the page ask again")
@@ -286,14 +235,14 @@ func TestRotate(t *testing.T) {
 
 func TestDelete(t *testing.T) {
 	p := loaded(t)
-	got := first[pane.Propose](t, p.Act("secrets.delete"))
+	got := tuitest.First[pane.Propose](t, p.Act("secrets.delete"))
 	require.Equal(t, "aictl secrets delete vault:app/db", got.Command)
 	require.Equal(t, &api.SecretDeleteInput{Ref: "vault:app/db"}, got.In)
 }
 
 func TestDiff(t *testing.T) {
 	p := loaded(t)
-	ask := first[pane.Ask](t, p.Act("secrets.diff"))
+	ask := tuitest.First[pane.Ask](t, p.Act("secrets.diff"))
 	ask.Then([]string{"vault:app/db", "aws:prod/"})
 	require.Equal(t, "aictl secrets diff vault:app/ aws:prod/", p.Command())
 	require.Contains(t, p.View(100, 10), "comparing…")
@@ -356,32 +305,17 @@ func TestViewsStayInTheirBounds(t *testing.T) {
 	s := api.Secret{Ref: hostile, Store: hostile, Path: hostile, Version: hostile, By: hostile, Note: hostile, Managed: hostile, Tags: map[string]string{hostile: hostile}, Consumers: []string{hostile}}
 	l := api.SecretList{Secrets: []api.Secret{s}, Failed: []api.BackendFailure{{Backend: hostile, Message: hostile, Next: hostile}}}
 	x := api.SecretRotation{ID: hostile, Ref: hostile, Step: hostile, Old: hostile, Failure: hostile, Consumers: []string{hostile}, Log: []api.SecretRotationLine{{Text: hostile}}}
-	bounds(t, p)
+	tuitest.Bounds(t, p)
 	p.Update(answer(slotList, said("a", l), feed.Result{Context: hostile, Err: fail.New(fail.Internal, "%s", hostile)}))
 	p.Update(answer(slotConsumers, said("a", l)))
 	p.Update(answer(slotRotations, said("a", []api.SecretRotation{x})))
-	bounds(t, p)
+	tuitest.Bounds(t, p)
 	p.Act("secrets.open")
 	p.Update(answer(slotHistory, said("a", api.SecretHistory{Versions: []api.SecretVersion{{Version: hostile, Stages: []string{hostile}}}, Writes: []api.SecretWrite{{Action: hostile, By: hostile, Fingerprint: hostile, Reason: hostile}}})))
 	p.Update(answer(slotPast, said("a", []api.SecretRotation{x})))
 	p.Update(answer(slotReveal, said("a", api.SecretValue{Secret: s, Revealed: true, Value: hostile + strings.Repeat("x", 1<<20)})))
-	bounds(t, p)
+	tuitest.Bounds(t, p)
 	p.compare("a", api.SecretDiffInput{Left: hostile, Right: hostile})
 	p.Update(answer(slotDiff, said("a", api.SecretDiff{Secrets: []api.SecretDifference{{Name: hostile, State: hostile, Reason: hostile, LeftPrint: hostile}}})))
-	bounds(t, p)
-}
-
-func bounds(t *testing.T, p *Pane) {
-	t.Helper()
-	for w := 1; w <= 130; w += 7 {
-		for h := 1; h <= 45; h += 4 {
-			lines := strings.Split(p.View(w, h), "\n")
-			require.LessOrEqual(t, len(lines), h)
-			for _, l := range lines {
-				require.LessOrEqual(t, ansi.StringWidth(l), w, "%d×%d %q", w, h, l)
-				require.NotContains(t, l, "\x1b[2J")
-			}
-		}
-	}
-	p.View(20, 2)
+	tuitest.Bounds(t, p)
 }

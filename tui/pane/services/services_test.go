@@ -1,11 +1,9 @@
 package services
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -20,44 +18,18 @@ import (
 	"github.com/aictl/aictl/tui/feed"
 	"github.com/aictl/aictl/tui/pane"
 	"github.com/aictl/aictl/tui/theme"
+	"github.com/aictl/aictl/tui/tuitest"
 	"github.com/aictl/aictl/tui/widget"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// told is a Caller that answers every operation with the same body, and
-// remembers what was sent.
-type told struct {
-	body string
-	sent []string
-}
-
-func (c *told) Send(_ context.Context, s *op.Spec, req *http.Request) (*http.Response, error) {
-	b := []byte{}
-	if req.Body != nil {
-		var err error
-		if b, err = io.ReadAll(req.Body); err != nil {
-			return nil, err
-		}
-	}
-	c.sent = append(c.sent, s.ID+" "+string(b))
-	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(c.body))}, nil
-}
-
-func newPane(t testing.TB, contexts ...string) (*Pane, *told) {
+func newPane(t testing.TB, contexts ...string) (*Pane, *tuitest.Recorder) {
 	t.Helper()
-	th, err := theme.New(theme.Mono)
-	require.NoError(t, err)
-	feeds := feed.New(context.Background())
-	t.Cleanup(feeds.Close)
-	caller := &told{body: `{}`}
-	env := &pane.Env{Feeds: feeds, Theme: th, Now: noon, Zone: time.UTC, Window: pane.Window{Span: 15 * time.Minute, Live: true}}
-	for _, c := range contexts {
-		env.Contexts = append(env.Contexts, feed.Context{Name: c, Caller: caller})
-	}
-	p := New(env)
+	c := &tuitest.Recorder{Body: `{}`}
+	p := New(tuitest.Env(t, noon, c.Contexts(contexts...)...))
 	p.Open(pane.Subject{})
-	return p, caller
+	return p, c
 }
 
 func answer(slot string, results ...feed.Result) feed.Answer {
@@ -88,7 +60,7 @@ var described = api.ServiceDetail{
 	},
 }
 
-func loaded(t testing.TB) (*Pane, *told) {
+func loaded(t testing.TB) (*Pane, *tuitest.Recorder) {
 	t.Helper()
 	p, c := newPane(t, "local")
 	p.Update(answer(slotList, said("local", listed)))
@@ -96,7 +68,7 @@ func loaded(t testing.TB) (*Pane, *told) {
 	return p, c
 }
 
-func opened(t testing.TB) (*Pane, *told) {
+func opened(t testing.TB) (*Pane, *tuitest.Recorder) {
 	t.Helper()
 	p, c := loaded(t)
 	p.Act("services.open")
@@ -105,25 +77,6 @@ func opened(t testing.TB) (*Pane, *told) {
 }
 
 func enter() tea.Msg { return tea.KeyPressMsg{Code: tea.KeyEnter} }
-
-// messages runs a command and what it holds.
-func messages(cmd tea.Cmd) []tea.Msg {
-	if cmd == nil {
-		return nil
-	}
-	switch msg := cmd().(type) {
-	case nil:
-		return nil
-	case tea.BatchMsg:
-		var out []tea.Msg
-		for _, c := range msg {
-			out = append(out, messages(c)...)
-		}
-		return out
-	default:
-		return []tea.Msg{msg}
-	}
-}
 
 func TestListJoinsServicesAndFigures(t *testing.T) {
 	p, _ := newPane(t, "local")
@@ -227,9 +180,9 @@ func TestInvokeByTheForm(t *testing.T) {
 	require.True(t, p.Typing())
 	require.Contains(t, p.View(80, 24), "it takes no input")
 	require.Equal(t, "aictl invoke chat models", p.Command())
-	caller.body = `{"models":["a","b"]}`
-	got := messages(p.Update(enter()))
-	require.Equal(t, []string{`services.invoke {"service":"chat","operation":"models","data":{}}`}, caller.sent)
+	caller.Body = `{"models":["a","b"]}`
+	got := tuitest.Messages(p.Update(enter()))
+	require.Equal(t, []tuitest.Sent{{Operation: "services.invoke", Query: url.Values{}, Body: `{"service":"chat","operation":"models","data":{}}`}}, caller.Sent())
 	require.Contains(t, got, pane.Ran{Command: "aictl invoke chat models"})
 	require.False(t, p.Typing())
 	require.Contains(t, p.View(80, 24), "running 0s")
@@ -241,7 +194,7 @@ func TestInvokeByTheForm(t *testing.T) {
 	out := p.View(80, 24)
 	require.Contains(t, out, `"models": [`)
 	require.Contains(t, out, "ok in")
-	require.Equal(t, []tea.Msg{pane.Copy{Text: "{\n  \"models\": [\n    \"a\",\n    \"b\"\n  ]\n}"}}, messages(p.Act("services.copy")))
+	require.Equal(t, []tea.Msg{pane.Copy{Text: "{\n  \"models\": [\n    \"a\",\n    \"b\"\n  ]\n}"}}, tuitest.Messages(p.Act("services.copy")))
 	require.True(t, p.Escape())
 	require.True(t, p.Typing(), "the form is below its answer")
 }
@@ -321,7 +274,7 @@ func TestASecretIsInNoCommand(t *testing.T) {
 	p.Update(tea.PasteMsg{Content: "hunter2"})
 	require.NotContains(t, p.View(80, 24), "hunter2")
 	require.Equal(t, "aictl invoke vault open -d @input.json", p.Command())
-	require.NotContains(t, fmt.Sprint(messages(p.invoke())[0]), "hunter2")
+	require.NotContains(t, fmt.Sprint(tuitest.Messages(p.invoke())[0]), "hunter2")
 }
 
 func TestFilterAndActions(t *testing.T) {
@@ -346,34 +299,18 @@ func TestViewsStayInTheirBounds(t *testing.T) {
 	p, _ := newPane(t, "a", hostile)
 	p.Update(answer(slotList, said("a", []api.Service{service}), feed.Result{Context: hostile, Err: fail.New(fail.Internal, "%s", hostile)}))
 	p.Update(answer(slotHealth, said("a", []api.ServiceHealth{health}), said(hostile, []api.ServiceHealth{})))
-	bounds(t, p)
+	tuitest.Bounds(t, p)
 	p.Act("services.open")
-	bounds(t, p)
+	tuitest.Bounds(t, p)
 	schema := json.RawMessage(`{"type":"object","properties":{"a":{"description":"\u001b[2J` + strings.Repeat("世", 200) + `"}}}`)
 	p.Update(answer(slotDescribe, said("a", api.ServiceDetail{Service: service, Health: health, Describes: []api.ServiceOperation{
 		{Name: hostile, Summary: hostile, Input: schema, Output: json.RawMessage(`"` + strings.Repeat("x", 10000) + `"`), Examples: []json.RawMessage{json.RawMessage(`{"a":"\u001b]0;x"}`)}},
 	}})))
-	bounds(t, p)
+	tuitest.Bounds(t, p)
 	p.Act("services.invoke")
-	bounds(t, p)
+	tuitest.Bounds(t, p)
 	p.invoke()
-	bounds(t, p)
+	tuitest.Bounds(t, p)
 	p.Update(answer(slotInvoke, said("a", json.RawMessage(`{"`+strings.Repeat("世", 5000)+`":"\u001b[2J"}`))))
-	bounds(t, p)
-}
-
-func bounds(t *testing.T, p *Pane) {
-	t.Helper()
-	for w := 1; w <= 130; w += 7 {
-		for h := 1; h <= 45; h += 4 {
-			lines := strings.Split(p.View(w, h), "\n")
-			require.LessOrEqual(t, len(lines), h)
-			for _, l := range lines {
-				require.LessOrEqual(t, ansi.StringWidth(l), w, "%d×%d %q", w, h, l)
-				require.NotContains(t, l, "\x1b[2J")
-				require.NotContains(t, l, "\x1b]")
-			}
-		}
-	}
-	p.View(20, 2)
+	tuitest.Bounds(t, p)
 }
