@@ -4,6 +4,7 @@
 package asked
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -38,6 +39,25 @@ func (l *Listing[T]) Begin(contexts []feed.Context, now time.Time) {
 // one that is not must close: what it asked or changed would go elsewhere.
 func Among(contexts []feed.Context, name string) bool {
 	return slices.ContainsFunc(contexts, func(c feed.Context) bool { return c.Name == name })
+}
+
+// Flags name a context in a command line, where there are several of them.
+func Flags(contexts []feed.Context, name string) []string {
+	if len(contexts) < 2 || name == "" {
+		return nil
+	}
+	return []string{"--context", name}
+}
+
+// Remade gives a listing's table that was made anew, with other columns, the
+// order of the old one; there may be none.
+func Remade[T any](old, table *widget.Table[T]) *widget.Table[T] {
+	if old != nil {
+		if raw, err := json.Marshal(old.Save()); err == nil {
+			table.Restore(raw)
+		}
+	}
+	return table
 }
 
 // Due reports whether it is time to ask again, every so often. A question that

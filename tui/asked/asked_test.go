@@ -10,6 +10,8 @@ import (
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/tui/asked"
 	"github.com/aictl/aictl/tui/feed"
+	"github.com/aictl/aictl/tui/theme"
+	"github.com/aictl/aictl/tui/widget"
 )
 
 func read(_ string, out any) []string { return out.([]string) } //nolint:forcetypeassert // the tests' own
@@ -46,4 +48,26 @@ func TestAContextThatFailsKeepsItsRows(t *testing.T) {
 	l.Begin(both[:1], later)
 	require.Equal(t, []string{"9"}, l.Rows())
 	require.Empty(t, l.Troubles(later))
+}
+
+func TestAContextIsNamedAmongSeveral(t *testing.T) {
+	both := []feed.Context{{Name: "a"}, {Name: "b"}}
+	require.Equal(t, []string{"--context", "b"}, asked.Flags(both, "b"))
+	require.Empty(t, asked.Flags(both, ""))
+	require.Empty(t, asked.Flags(both[:1], "a"))
+}
+
+func TestATableThatIsRemadeKeepsItsOrder(t *testing.T) {
+	made := func(columns ...string) *widget.Table[string] {
+		var cols []widget.Column[string]
+		for _, c := range columns {
+			cols = append(cols, widget.Column[string]{Name: c, Text: func(s *string) string { return *s }})
+		}
+		return widget.NewTable(func() *theme.Theme { return nil }, func(s *string) string { return *s }, cols...)
+	}
+	old := made("name")
+	require.Same(t, old, asked.Remade(nil, old))
+	old.SortBy("name", true)
+	next := asked.Remade(old, made("context", "name"))
+	require.Equal(t, old.Save(), next.Save())
 }

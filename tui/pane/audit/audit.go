@@ -234,14 +234,8 @@ func (p *Pane) Restore(raw []byte) {
 
 // build makes the table, as the old one was ordered.
 func (p *Pane) build() {
-	old := p.table
-	p.table = widget.NewTable(p.theme, (*row).key, p.columns()...)
+	p.table = asked.Remade(p.table, widget.NewTable(p.theme, (*row).key, p.columns()...))
 	p.table.ASCII = p.env.ASCII
-	if old != nil {
-		if raw, err := json.Marshal(old.Save()); err == nil {
-			p.table.Restore(raw)
-		}
-	}
 	p.table.Filter(p.expr)
 	p.fill()
 }

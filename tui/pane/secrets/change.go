@@ -9,6 +9,7 @@ import (
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/argv"
 	"github.com/aictl/aictl/internal/op"
+	"github.com/aictl/aictl/tui/asked"
 	"github.com/aictl/aictl/tui/pane"
 )
 
@@ -21,7 +22,7 @@ func (p *Pane) propose(context string, change op.UntypedChange, in any, command 
 }
 
 func (p *Pane) command(context string, words ...string) string {
-	return argv.Line(append(append([]string{"aictl", "secrets"}, words...), p.of(context)...)...)
+	return argv.Line(append(append([]string{"aictl", "secrets"}, words...), asked.Flags(p.env.Contexts, context)...)...)
 }
 
 // size reads how many characters a made value has. The value that was typed

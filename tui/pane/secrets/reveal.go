@@ -11,6 +11,7 @@ import (
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/argv"
 	"github.com/aictl/aictl/internal/fail"
+	"github.com/aictl/aictl/tui/asked"
 	"github.com/aictl/aictl/tui/feed"
 	"github.com/aictl/aictl/tui/pane"
 	"github.com/aictl/aictl/tui/say"
@@ -58,7 +59,7 @@ func (p *Pane) revealNow(r row) tea.Cmd {
 	p.detail.revealErr = nil
 	return tea.Batch(append(cmds,
 		feed.Ask(p.env.Feeds, key(slotReveal), []feed.Context{p.env.Context(r.context)}, api.SecretsGet, api.SecretGetInput{Ref: r.s.Ref, Reveal: true}),
-		pane.Send(pane.Ran{Command: argv.Line(append([]string{"aictl", "secrets", "get", r.s.Ref, "--reveal"}, p.of(r.context)...)...)}),
+		pane.Send(pane.Ran{Command: argv.Line(append([]string{"aictl", "secrets", "get", r.s.Ref, "--reveal"}, asked.Flags(p.env.Contexts, r.context)...)...)}),
 	)...)
 }
 

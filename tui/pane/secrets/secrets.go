@@ -269,19 +269,11 @@ func (p *Pane) current() (row, bool) {
 func (p *Pane) Command() string {
 	switch {
 	case p.diff != nil:
-		return argv.Line(append([]string{"aictl", "secrets", "diff", p.diff.in.Left, p.diff.in.Right}, p.of(p.diff.context)...)...)
+		return argv.Line(append([]string{"aictl", "secrets", "diff", p.diff.in.Left, p.diff.in.Right}, asked.Flags(p.env.Contexts, p.diff.context)...)...)
 	case p.detail != nil:
-		return argv.Line(append([]string{"aictl", "secrets", "history", p.detail.ref}, p.of(p.detail.context)...)...)
+		return argv.Line(append([]string{"aictl", "secrets", "history", p.detail.ref}, asked.Flags(p.env.Contexts, p.detail.context)...)...)
 	case p.overdue:
 		return "aictl secrets list --consumers --overdue"
 	}
 	return "aictl secrets list --consumers"
-}
-
-// of names a context where there are several.
-func (p *Pane) of(context string) []string {
-	if len(p.env.Contexts) < 2 || context == "" {
-		return nil
-	}
-	return []string{"--context", context}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/argv"
+	"github.com/aictl/aictl/tui/asked"
 	"github.com/aictl/aictl/tui/feed"
 	"github.com/aictl/aictl/tui/pane"
 	"github.com/aictl/aictl/tui/widget"
@@ -81,12 +82,12 @@ func (c *call) command(env *pane.Env) string {
 	if !whole {
 		return argv.Line(append([]string{"aictl", "invoke", c.service, c.operation.Name, "-d", "@input.json"}, c.more(env)...)...)
 	}
-	return invocation(c.service, c.operation.Name, c.operation.Streams, compact(v), of(env, c.context)...)
+	return invocation(c.service, c.operation.Name, c.operation.Streams, compact(v), asked.Flags(env.Contexts, c.context)...)
 }
 
 func (c *call) more(env *pane.Env) []string {
 	if c.operation.Streams {
-		return append([]string{"--stream"}, of(env, c.context)...)
+		return append([]string{"--stream"}, asked.Flags(env.Contexts, c.context)...)
 	}
-	return of(env, c.context)
+	return asked.Flags(env.Contexts, c.context)
 }

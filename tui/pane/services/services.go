@@ -4,7 +4,6 @@
 package services
 
 import (
-	"encoding/json"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -232,17 +231,9 @@ func (p *Pane) Command() string {
 	case p.call != nil:
 		return p.call.command(p.env)
 	case p.detail != nil:
-		return argv.Line(append([]string{"aictl", "services", "describe", p.detail.name}, of(p.env, p.detail.context)...)...)
+		return argv.Line(append([]string{"aictl", "services", "describe", p.detail.name}, asked.Flags(p.env.Contexts, p.detail.context)...)...)
 	}
 	return "aictl services list"
-}
-
-// of names a context where there are several.
-func of(env *pane.Env, context string) []string {
-	if len(env.Contexts) < 2 || context == "" {
-		return nil
-	}
-	return []string{"--context", context}
 }
 
 // Save implements pane.Keeper.
@@ -253,14 +244,8 @@ func (p *Pane) Restore(raw []byte) { p.table.Restore(raw) }
 
 // build makes the table, as the old one was ordered.
 func (p *Pane) build() {
-	old := p.table
-	p.table = widget.NewTable(p.theme, (*row).key, p.columns()...)
+	p.table = asked.Remade(p.table, widget.NewTable(p.theme, (*row).key, p.columns()...))
 	p.table.ASCII = p.env.ASCII
-	if old != nil {
-		if raw, err := json.Marshal(old.Save()); err == nil {
-			p.table.Restore(raw)
-		}
-	}
 	p.table.Filter(p.filter)
 	p.fill()
 }
