@@ -37,6 +37,7 @@ func TestMonkey(t *testing.T) {
 	}
 	for _, seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Chdir(t.TempDir()) // it saves logs, too
 			p := world(seed%2 == 0)
 			drive(t, p, 80, 24, func(o *Options) {
 				o.ReadOnly = true
@@ -50,6 +51,7 @@ func TestMonkey(t *testing.T) {
 // TestMonkeyWithHands does the same where changes are allowed: each that was
 // made had a plan that was confirmed, and is in the command log.
 func TestMonkeyWithHands(t *testing.T) {
+	t.Chdir(t.TempDir())
 	p := world(false)
 	drive(t, p, 100, 30, nil, func(d *tuitest.Driver) {
 		monkey(t, d, 7, 2_000)
