@@ -80,7 +80,12 @@ func New(o Options, panes func(*pane.Env) []pane.Pane) (*App, error) {
 }
 
 // Init implements tea.Model.
-func (a *App) Init() tea.Cmd { return tea.Batch(tick(a.opts.Now), a.show(pane.Subject{}, "")) }
+func (a *App) Init() tea.Cmd {
+	if a.opts.Notice != "" {
+		a.say("", a.opts.Notice)
+	}
+	return tea.Batch(tick(a.opts.Now), a.show(pane.Subject{}, ""))
+}
 
 // tickMsg is the app's clock; no one else reads one.
 type tickMsg struct{ now time.Time }

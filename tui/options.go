@@ -21,6 +21,8 @@ type Options struct {
 	// ReadOnly greys every change; that none leaves is the transport's care.
 	ReadOnly bool
 
+	// Notice is shown at the start.
+	Notice string
 	// Pane is shown first; empty is the last one of the context.
 	Pane string
 	// Skin is a theme's name; empty is the settings'. NoColor wins.

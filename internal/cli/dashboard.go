@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -123,6 +124,11 @@ func dashboardOptions(f *factory.Factory) (tui.Options, error) {
 		o.All = append(o.All, name)
 	}
 	targets := s.Targets
+	if last, ok := lastContext(f, &o, targets); ok {
+		targets = []factory.Target{last}
+		o.Notice = "context " + last.Name + ", as the last time; @ chooses another"
+		o.ReadOnly = last.ReadOnly
+	}
 	for _, t := range targets {
 		c, err := contextOf(f, t)
 		if err != nil {
@@ -131,6 +137,18 @@ func dashboardOptions(f *factory.Factory) (tui.Options, error) {
 		o.Contexts = append(o.Contexts, c)
 	}
 	return o, nil
+}
+
+// lastContext is the context that the dashboard was left in, where nobody says
+// which one to take.
+func lastContext(f *factory.Factory, o *tui.Options, targets []factory.Target) (factory.Target, bool) {
+	name := o.State.Context
+	said := f.Flags.Set["context"] || f.Flags.Set["server"] || f.Env(config.EnvName("context")) != "" || f.Env(config.EnvName("server")) != ""
+	if name == "" || said || f.AsPlugin() || f.Replaying() || len(targets) != 1 || targets[0].Name == name || !slices.Contains(o.All, name) {
+		return factory.Target{}, false
+	}
+	t, err := f.Named(name)
+	return t, err == nil // one that is broken now is not what it was
 }
 
 func contextOf(f *factory.Factory, t factory.Target) (feed.Context, error) {

@@ -7,6 +7,8 @@ import (
 	"sort"
 	"strings"
 
+	"charm.land/bubbles/v2/key"
+
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/nearest"
 )
@@ -61,17 +63,26 @@ func (m *Map) Keys(a Action) []string {
 	return a.Keys
 }
 
+// Binding is the action as Bubbles has it.
+func (m *Map) Binding(a Action) key.Binding {
+	keys := m.Keys(a)
+	return key.NewBinding(key.WithKeys(keys...), key.WithHelp(Shown(keys), a.Short))
+}
+
 // Find gives the first of the actions that the key belongs to.
-func (m *Map) Find(key string, actions []Action) (Action, bool) {
+func (m *Map) Find(pressed string, actions []Action) (Action, bool) {
 	for _, a := range actions {
-		for _, k := range m.Keys(a) {
-			if k == key {
-				return a, true
-			}
+		if key.Matches(name(pressed), m.Binding(a)) {
+			return a, true
 		}
 	}
 	return Action{}, false
 }
+
+// name is a key by its name.
+type name string
+
+func (n name) String() string { return string(n) }
 
 // Conflicts names keys that two of the actions of one scope claim.
 func (m *Map) Conflicts(actions []Action) []string {
