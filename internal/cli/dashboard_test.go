@@ -85,7 +85,7 @@ func TestCommandLinesInside(t *testing.T) {
 	require.Equal(t, "deploy.scale", o.Change.Describe().ID)
 	require.Empty(t, o.Text)
 
-	for _, line := range [][]string{{"up"}, {"dashboard"}, {"secrets", "run", "--", "sh"}, {"login"}, {"config", "view"}} {
+	for _, line := range [][]string{{"up"}, {"dashboard"}, {"secrets", "run", "--", "sh"}, {"login"}, {"context", "use", "prod"}} {
 		_, err = in.run(t.Context(), line, []string{"prod"}, window, 80)
 		require.Equal(t, fail.Usage, fail.CodeOf(err), line)
 		require.ErrorContains(t, err, "needs the terminal")

@@ -24,7 +24,7 @@ type inside struct{ f *factory.Factory }
 // run in a shell. "secrets run" and "runbook run" start programs.
 var shellOnly = []string{
 	"dashboard", "up", "down", "login", "logout", "mcp", "record", "completion", "plugin", "runbook run", "secrets run",
-	"config", "context set", "context delete", "context rename", "context use",
+	"context set", "context delete", "context rename", "context use",
 }
 
 // errProposed ends a run whose change was handed back.
