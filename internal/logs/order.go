@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -8,12 +9,10 @@ import (
 )
 
 // Compare is the order of entries everywhere: by time, then by ID, so that
-// entries of one instant have one order on every run.
+// entries of one instant have one order on every run. A shorter ID comes first:
+// a store whose IDs are numbers counts on, and 999 came before 1000.
 func Compare(a, b *api.LogEntry) int {
-	if c := a.Time.Compare(b.Time); c != 0 {
-		return c
-	}
-	return strings.Compare(a.ID, b.ID)
+	return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(len(a.ID), len(b.ID)), strings.Compare(a.ID, b.ID))
 }
 
 // Sort puts entries in order. It is stable, so that entries without an ID stay
