@@ -97,6 +97,18 @@ func (s *Screen) Sees(t testing.TB, from int, text string, within time.Duration)
 	return 0
 }
 
+// Shows reports whether the screen shows the text now: it is resized, so that
+// the program writes it whole rather than what has changed.
+func (s *Screen) Shows(t testing.TB, width, height int, text string) bool {
+	t.Helper()
+	from := len(s.Text())
+	for _, w := range []int{width - 1, width} {
+		require.NoError(t, pty.Setsize(s.tty, &pty.Winsize{Rows: uint16(height), Cols: uint16(w)})) //nolint:gosec // small numbers
+		time.Sleep(300 * time.Millisecond)
+	}
+	return strings.Contains(s.Text()[from:], text)
+}
+
 func tailOf(s string, n int) string { return s[max(0, len(s)-n):] }
 
 // KeyTimes are the times from keys to the first bytes that followed each, in
