@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -92,8 +93,11 @@ func TestTheTerminalIsRestored(t *testing.T) {
 			s.Sees(t, 0, "Overview", 5*time.Second)
 			begun := time.Now()
 			end(t, s)
-			ended := make(chan error, 1)
-			go func() { ended <- s.Cmd.Wait() }()
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				_ = s.Cmd.Wait() // how it ended is not asked here
+			}()
 			select {
 			case <-ended:
 			case <-time.After(5 * time.Second):
@@ -112,7 +116,7 @@ func TestTheTerminalIsRestored(t *testing.T) {
 func TestTheDashboardIsAccessible(t *testing.T) {
 	p := testbed.Up(t)
 	cmd := exec.CommandContext(t.Context(), filepath.Join(p.Workspace, "bin", "aictl"), "dashboard")
-	cmd.Dir, cmd.Env = p.Workspace, append(p.Env, "ACCESSIBLE=1")
+	cmd.Dir, cmd.Env = p.Workspace, slices.Concat(p.Env, []string{"ACCESSIBLE=1"})
 	cmd.Stdin = strings.NewReader("services\nalerts\n:whoami\nquit\n")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
