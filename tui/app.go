@@ -6,7 +6,6 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/internal/term"
 	"github.com/aictl/aictl/tui/feed"
 	"github.com/aictl/aictl/tui/keymap"
@@ -210,9 +209,6 @@ func (a *App) copy(text string) tea.Cmd {
 
 // Err is why the app ended, where that was a fault.
 func (a *App) Err() error { return a.err }
-
-// validate checks an input before anything is asked.
-func validate(in any) error { return op.Validate(in) }
 
 // words splits a command line as a person types it into the palette: blanks
 // part words, quotes keep them together.

@@ -47,7 +47,7 @@ func (a *App) propose(p pane.Propose) tea.Cmd {
 		a.say("warn", "read-only: "+p.Change.Describe().ID+" was not sent")
 		return nil
 	}
-	if err := validate(p.In); err != nil {
+	if err := op.Validate(p.In); err != nil {
 		a.sayErr(err)
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aictl/aictl/internal/term"
 	"github.com/aictl/aictl/tui/pane"
+	"github.com/aictl/aictl/tui/theme"
 	"github.com/aictl/aictl/tui/widget"
 )
 
@@ -187,7 +188,7 @@ func (p *palette) own(line string, from int) []string {
 			add(name, "")
 		}
 	case "skin":
-		for _, name := range skins() {
+		for _, name := range theme.Names() {
 			add(name, "")
 		}
 	case "log":
@@ -283,10 +284,10 @@ func (a *App) verb(args []string) (tea.Cmd, bool) {
 }
 
 // themeNow is the theme as it is, for widgets that outlive a change of skin.
-func (a *App) themeNow() *themeOf { return a.env.Theme }
+func (a *App) themeNow() *theme.Theme { return a.env.Theme }
 
 func (a *App) skin(name string) {
-	th, err := newTheme(name)
+	th, err := theme.New(name)
 	if err != nil {
 		a.sayErr(err)
 		return

@@ -14,14 +14,7 @@ import (
 	"github.com/aictl/aictl/internal/when"
 	"github.com/aictl/aictl/tui/feed"
 	"github.com/aictl/aictl/tui/pane"
-	"github.com/aictl/aictl/tui/theme"
 )
-
-type themeOf = theme.Theme
-
-func newTheme(name string) (*theme.Theme, error) { return theme.New(name) }
-
-func skins() []string { return theme.Names() }
 
 // answered is what a line of the palette came to.
 type answered struct {

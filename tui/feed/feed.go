@@ -129,18 +129,6 @@ func (f *Feeds) Stop(k Key) {
 	}
 }
 
-// StopPane cancels everything that a pane has running.
-func (f *Feeds) StopPane(pane string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for k, s := range f.slots {
-		if k.Pane == pane {
-			s.cancel()
-			delete(f.slots, k)
-		}
-	}
-}
-
 func (f *Feeds) begin(k Key) (context.Context, uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -159,11 +147,6 @@ const askWithin = 30 * time.Second
 // Ask asks every one of the contexts at once. The message is one Answer.
 func Ask[In, Out any](f *Feeds, k Key, contexts []Context, q *op.Query[In, Out], in In) tea.Cmd {
 	return Do(f, k, contexts, func(ctx context.Context, c Context) (any, error) { return q.Call(ctx, c.Caller, in) })
-}
-
-// AskAny is Ask for a query whose types are not known; in is a pointer.
-func AskAny(f *Feeds, k Key, contexts []Context, q op.UntypedQuery, in any) tea.Cmd {
-	return Do(f, k, contexts, func(ctx context.Context, c Context) (any, error) { return q.CallAny(ctx, c.Caller, in) })
 }
 
 // Do runs work that is more than one question in every context, within the
