@@ -93,16 +93,7 @@ func TestTheTerminalIsRestored(t *testing.T) {
 			s.Sees(t, 0, "Overview", 5*time.Second)
 			begun := time.Now()
 			end(t, s)
-			ended := make(chan struct{})
-			go func() {
-				defer close(ended)
-				_ = s.Cmd.Wait() // how it ended is not asked here
-			}()
-			select {
-			case <-ended:
-			case <-time.After(5 * time.Second):
-				t.Fatal("it did not end")
-			}
+			s.Ends(t, 5*time.Second)
 			require.Less(t, time.Since(begun), 2*time.Second)
 			s.Sees(t, 0, "\x1b[?1049l", time.Second)
 			text := s.Text()

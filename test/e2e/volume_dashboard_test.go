@@ -88,6 +88,7 @@ func TestTheDashboardOnManyPods(t *testing.T) {
 		{"resident", mib, 150, 170, "MiB"},
 	})
 	s.Press(t, "q")
+	s.Ends(t, 10*time.Second)
 }
 
 // rowsAfter is how long after the key for all namespaces a person sees the

@@ -25,6 +25,7 @@ type Screen struct {
 
 	began time.Time
 	done  sync.WaitGroup
+	ended chan struct{} // closed when the program has been reaped
 	mu    sync.Mutex // guards the fields below
 	buf   bytes.Buffer
 	reads []written
@@ -38,19 +39,34 @@ type written struct {
 // Terminal starts a program in a pseudo-terminal of the size.
 func Terminal(t testing.TB, env []string, width, height int, bin string, args ...string) *Screen {
 	t.Helper()
-	s := &Screen{Cmd: exec.CommandContext(t.Context(), bin, args...)}
+	s := &Screen{Cmd: exec.CommandContext(t.Context(), bin, args...), ended: make(chan struct{})}
 	s.Cmd.Env = append(slices.Clone(env), "TERM=xterm-256color", "COLORTERM=truecolor", "LC_ALL=C.UTF-8", "CI=")
 	s.began = time.Now()
 	var err error
 	s.tty, err = pty.StartWithSize(s.Cmd, &pty.Winsize{Rows: uint16(height), Cols: uint16(width)}) //nolint:gosec // small numbers
 	require.NoError(t, err)
 	s.done.Go(s.read)
+	s.done.Go(func() {
+		_ = s.Cmd.Wait() // how it ended is in its ProcessState
+		close(s.ended)
+	})
 	t.Cleanup(func() {
 		_ = s.Cmd.Process.Kill()
+		<-s.ended // it writes to the test's folders no more
 		_ = s.tty.Close()
 		s.done.Wait()
 	})
 	return s
+}
+
+// Ends waits until the program has ended.
+func (s *Screen) Ends(t testing.TB, within time.Duration) {
+	t.Helper()
+	select {
+	case <-s.ended:
+	case <-time.After(within):
+		t.Fatalf("it did not end within %s:\n%q", within, tailOf(s.Text(), 4000))
+	}
 }
 
 func (s *Screen) read() {
@@ -203,8 +219,31 @@ func NewTmux(t testing.TB, env []string, dir string, width, height int) *Tmux {
 	x := &Tmux{socket: filepath.Join(t.TempDir(), "tmux"), env: append(slices.Clone(env), "LC_ALL=C.UTF-8", "CI=", "TERM=xterm-256color")}
 	x.run(t, "-f", "/dev/null", "new-session", "-d", "-x", strconv.Itoa(width), "-y", strconv.Itoa(height), "-c", dir, "env PS1='READY> ' bash --norc --noprofile")
 	x.run(t, "set-option", "-g", "status", "off")
-	t.Cleanup(func() { _ = x.command(t, "kill-server").Run() })
+	t.Cleanup(func() {
+		shell, _ := x.command(t, "list-panes", "-a", "-F", "#{pane_pid}").Output()
+		programs := slices.Concat(strings.Fields(string(shell)), childrenOf(strings.Fields(string(shell))))
+		_ = x.command(t, "kill-server").Run()
+		// What it ran ends by the signal, and writes to the test's folders until then.
+		for end := time.Now().Add(10 * time.Second); slices.ContainsFunc(programs, alive) && time.Now().Before(end); {
+			time.Sleep(10 * time.Millisecond)
+		}
+	})
 	return x
+}
+
+// childrenOf gives the processes below the given ones.
+func childrenOf(pids []string) (below []string) {
+	for _, pid := range pids {
+		list, _ := os.ReadFile("/proc/" + pid + "/task/" + pid + "/children")
+		next := strings.Fields(string(list))
+		below = slices.Concat(below, next, childrenOf(next))
+	}
+	return below
+}
+
+func alive(pid string) bool {
+	_, err := os.Stat("/proc/" + pid)
+	return err == nil
 }
 
 func (x *Tmux) command(_ testing.TB, args ...string) *exec.Cmd {
