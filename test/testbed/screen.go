@@ -26,7 +26,7 @@ type Screen struct {
 	began time.Time
 	done  sync.WaitGroup
 	ended chan struct{} // closed when the program has been reaped
-	mu    sync.Mutex // guards the fields below
+	mu    sync.Mutex    // guards the fields below
 	buf   bytes.Buffer
 	reads []written
 }
