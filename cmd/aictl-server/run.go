@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -98,11 +97,7 @@ func serve(ctx context.Context, o options, sources serverconfig.Sources, ready *
 	}
 	c := &loaded.Config
 	getenv := lookup(sources.Env)
-	if getenv("GOGC") == "" {
-		// The live heap is small and the garbage of requests large: collecting
-		// half as often is worth 5 % of the calls for a few MiB.
-		debug.SetGCPercent(200)
-	}
+	defer keepHeap(ctx, getenv("GOGC"))()
 	if c.DataDir == "" {
 		if c.DataDir, err = defaultDataDir(getenv); err != nil {
 			return err

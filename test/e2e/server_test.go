@@ -36,6 +36,7 @@ type config struct {
 	firstToken time.Duration // how long a provider may be silent
 	noBreaker  bool
 	drain      time.Duration
+	concurrent int // calls at once; 0 is the default
 }
 
 type provider struct{ name, url string }
@@ -94,7 +95,11 @@ func (c config) yaml() []byte {
 	if c.firstToken > 0 {
 		chat["first_token"] = c.firstToken.String()
 	}
-	doc := map[string]any{"chat": chat, "limits": map[string]any{"rps": 0}}
+	limits := map[string]any{"rps": 0}
+	if c.concurrent > 0 {
+		limits["concurrency"] = c.concurrent
+	}
+	doc := map[string]any{"chat": chat, "limits": limits}
 	if c.postgres != "" {
 		doc["database"] = map[string]any{"url": c.postgres}
 	}

@@ -192,9 +192,12 @@ func cpuOf(t testing.TB, pid int) time.Duration {
 }
 
 // MiB is what the process has resident now.
-func (s *Screen) MiB(t testing.TB) float64 {
+func (s *Screen) MiB(t testing.TB) float64 { t.Helper(); return MiB(t, s.Cmd.Process.Pid) }
+
+// MiB is what a process has resident now.
+func MiB(t testing.TB, pid int) float64 {
 	t.Helper()
-	body, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.Cmd.Process.Pid))
+	body, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	require.NoError(t, err)
 	for line := range strings.Lines(string(body)) {
 		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {

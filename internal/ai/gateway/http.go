@@ -100,6 +100,7 @@ func NewHTTP(o HTTPOptions) (*HTTP, error) {
 		DialContext: dial, DisableCompression: true,
 		MaxIdleConns: 1024, MaxIdleConnsPerHost: 1024, IdleConnTimeout: 90 * time.Second,
 		TLSHandshakeTimeout: 5 * time.Second, MaxResponseHeaderBytes: 64 << 10,
+		ReadBufferSize: waiting, WriteBufferSize: waiting,
 	}}, nil
 }
 
@@ -218,9 +219,13 @@ func (h *HTTP) tooLarge() error {
 	return h.garbage("answered with more than %d bytes", h.o.MaxReply)
 }
 
-// scanBuffers are the first buffers of streams. They are small: most of a
-// stream's life is waiting, and 10,000 of them wait at once.
-var scanBuffers = sync.Pool{New: func() any { b := make([]byte, 4<<10); return &b }}
+// waiting is the size of each buffer that a stream holds: a call of 1 kB with
+// its headers, or a few events. Most of a stream's life is waiting, and 10,000
+// of them wait at once; what is longer passes the buffers by.
+const waiting = 2 << 10
+
+// scanBuffers are the first buffers of streams.
+var scanBuffers = sync.Pool{New: func() any { b := make([]byte, waiting); return &b }}
 
 // stream waits for the first event with data, so that a stream that never
 // begins can be asked of another target.
