@@ -22,6 +22,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -153,6 +154,18 @@ func Run(t testing.TB, cmd *exec.Cmd) string {
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s\n%s", cmd, tail(string(out), 16<<10))
 	return string(out)
+}
+
+// Tool is the path of a program that .ci/tool builds from its pinned module;
+// the first time it does, and says so on stderr.
+func Tool(t testing.TB, name string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(Root(t), ".ci", "tool"), name, "--path")
+	var said strings.Builder
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	require.NoError(t, err, "%s\n%s", cmd, tail(said.String(), 16<<10))
+	return strings.TrimSpace(string(out))
 }
 
 // Find is the path of the first of the programs that exists, by name on PATH
