@@ -234,7 +234,7 @@ func containerTrouble(s *Snapshot, r Replica, c ContainerState, now time.Time) (
 		}
 		t := crash(s, r, c, c.Exit)
 		t.previous = false
-		if c.Restarts < 2 {
+		if c.Restarts < 2 && !slow(t) {
 			t.patience = patienceEnd
 		}
 		return t, true
@@ -242,7 +242,7 @@ func containerTrouble(s *Snapshot, r Replica, c ContainerState, now time.Time) (
 		if c.Ready || c.Init {
 			return trouble{}, false
 		}
-		if c.Restarts >= 2 && c.Last != nil && now.Sub(c.Last.At) < 10*time.Minute { // a kubelet forgets after ten
+		if c.Last != nil && now.Sub(c.Last.At) < 10*time.Minute && (c.Restarts >= 2 || neverBegan(s, r, c)) { // a kubelet forgets after ten
 			return crash(s, r, c, c.Last), true
 		}
 		return probing(s, r, c)
@@ -266,7 +266,7 @@ func waiting(s *Snapshot, r Replica, c ContainerState) (trouble, bool) {
 			last = c.Exit
 		}
 		t := crash(s, r, c, last)
-		if t.stage = "back-off"; c.Restarts < 2 {
+		if t.stage = "back-off"; c.Restarts < 2 && !slow(t) {
 			t.patience = patienceCrash
 		}
 		return t, true
@@ -338,7 +338,7 @@ func crash(s *Snapshot, r Replica, c ContainerState, end *Termination) trouble {
 		return t
 	}
 	t.at = end.At
-	if end.Reason != "" && end.Reason != "Error" && end.Reason != "Completed" {
+	if t.reason == "" || end.Reason != "" && end.Reason != "Error" && end.Reason != "Completed" {
 		t.reason = end.Reason
 	}
 	if e := killedByProbe(s, r, c, end); e != nil {
@@ -368,6 +368,19 @@ func crash(s *Snapshot, r Replica, c ContainerState, end *Termination) trouble {
 	}
 	t.message = fmt.Sprintf("%s crashes: %s, it ended last with %s", what, count(c.Restarts, "restart", "restarts"), how)
 	return t
+}
+
+// slow says that a start has used up all of the time that it was given: that
+// is a budget which somebody declared, as that of a readiness probe is, and the
+// next start has no more of it. One that ends earlier may have been unlucky.
+func slow(t trouble) bool {
+	return t.event != nil && (strings.HasPrefix(t.event.Message, "Startup probe") || has(t.event.Message, "failed startup probe"))
+}
+
+// neverBegan says that the start before this one was too slow.
+func neverBegan(s *Snapshot, r Replica, c ContainerState) bool {
+	e := killedByProbe(s, r, c, c.Last)
+	return e != nil && slow(trouble{event: e})
 }
 
 // killedByProbe gives the event of the liveness or startup probe that had the

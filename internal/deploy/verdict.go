@@ -131,7 +131,11 @@ func Judge(prev State, s *Snapshot, now time.Time, o JudgeOptions) (api.DeployVe
 		t := &found[i]
 		if t.code != "" && (expired != nil || !t.due.IsZero() && !t.due.After(now)) {
 			next.Logs, next.Previous = t.logs, t.previous
-			return failed(v, t, found, w, o), next
+			v = failed(v, t, found, w, o)
+			if s.Canary != nil { // the engine takes it back by itself: there is nothing to undo
+				v.Next = logsOf(t, w, o)
+			}
+			return v, next
 		}
 		if !t.due.IsZero() && (next.Wake.IsZero() || t.due.Before(next.Wake)) {
 			next.Wake = t.due
@@ -201,12 +205,17 @@ func remedy(t *trouble, w api.Workload, o JudgeOptions) string {
 		return command(o, "undo", w, "")
 	}
 	if t.code == CodeCrashLoop || t.code == CodeProbe {
-		if t.previous {
-			return command(o, "logs", w, " --previous")
-		}
-		return command(o, "logs", w, "")
+		return logsOf(t, w, o)
 	}
 	return command(o, "history", w, "")
+}
+
+// logsOf shows the lines that tell why.
+func logsOf(t *trouble, w api.Workload, o JudgeOptions) string {
+	if t.previous {
+		return command(o, "logs", w, " --previous")
+	}
+	return command(o, "logs", w, "")
 }
 
 // late says that the engine has had its time to show the caller's change.

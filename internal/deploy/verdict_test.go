@@ -247,6 +247,17 @@ func TestACanaryThatIsTakenBack(t *testing.T) {
 	require.Equal(t, api.DeployComplete, v.Outcome, "what ended before is no matter")
 }
 
+// TestACanaryInTrouble: the engine takes it back by itself, so that an undo
+// would undo something else.
+func TestACanaryInTrouble(t *testing.T) {
+	list := frames(t, timelines(t)["failed_crash_loop"])
+	last := list[len(list)-1]
+	last.s.Canary = &deploy.CanaryState{Revision: last.s.Workload.Revision, Weight: 10}
+	v, _ := deploy.Judge(deploy.State{}, last.s, timelineStart.Add(last.at+20*time.Second), deploy.JudgeOptions{})
+	require.Equal(t, deploy.CodeCrashLoop, v.Code)
+	require.Equal(t, "aictl deploy logs deployment/web -n shop --previous", v.Next)
+}
+
 // moveTimes gives a picture whose times are all later by d.
 func moveTimes(t *testing.T, s *deploy.Snapshot, d time.Duration) *deploy.Snapshot {
 	t.Helper()

@@ -71,12 +71,13 @@ func (c *Client) patch(ctx context.Context, w workload, ch deploy.Change) (map[s
 	switch {
 	case ch.Scale != nil:
 		if w.kind == deploy.DaemonSet {
-			return nil, fail.New(fail.Usage, "a DaemonSet runs one pod a node: it has no number of replicas").Hint("label the nodes that it selects")
+			return nil, fail.New(fail.Usage, "a DaemonSet runs one pod a node: it has no number of replicas").Hint("%s", nodesOf(w))
 		}
 		spec["replicas"], rolls = *ch.Scale, false
 	case ch.Pause != nil:
 		if w.kind != deploy.Deployment {
-			return nil, fail.New(fail.Usage, "only a Deployment can be paused").Hint("aictl deploy set-image and undo change a %s at once", w.kind)
+			return nil, fail.New(fail.Usage, "a %s cannot be paused: Kubernetes does that for Deployments only", w.kind).
+				Hint("aictl deploy undo %s/%s -n %s, which stops a rollout", strings.ToLower(w.kind), w.meta.Name, w.meta.Namespace)
 		}
 		spec["paused"], rolls = *ch.Pause, false
 	case ch.Restart:
@@ -125,6 +126,20 @@ func (c *Client) patch(ctx context.Context, w workload, ch deploy.Change) (map[s
 		delete(notes, changedAtNote)
 	}
 	return map[string]any{"metadata": map[string]any{"resourceVersion": w.meta.ResourceVersion, "annotations": notes}, "spec": spec}, nil
+}
+
+// nodesOf is the command that gives a DaemonSet another pod, or shows where it
+// has one already.
+func nodesOf(w workload) string {
+	selector := w.template.Spec.NodeSelector
+	if len(selector) == 0 {
+		return "kubectl get nodes"
+	}
+	words := []string{"kubectl label node NODE"}
+	for _, key := range slices.Sorted(maps.Keys(selector)) {
+		words = append(words, key+"="+selector[key])
+	}
+	return strings.Join(words, " ")
 }
 
 // images are the containers of a patch, found among both kinds.

@@ -15,11 +15,9 @@ import (
 
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/deploy"
-	"github.com/aictl/aictl/internal/deploy/kubepath"
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/kube"
 	"github.com/aictl/aictl/internal/op"
-	"github.com/aictl/aictl/internal/ops/operate"
 	"github.com/aictl/aictl/test/testbed"
 )
 
@@ -105,13 +103,7 @@ func TestUndoOnKubernetes(t *testing.T) {
 	c := testbed.Kubernetes(t)
 	cluster, err := kube.New(kube.Options{Kubeconfig: c.Kubeconfig})
 	require.NoError(t, err)
-	r := op.NewRegistry(op.Policy{Authorize: op.AllowAll})
-	operate.Bind(r, operate.Deps{
-		Clusters: func(context.Context) ([]deploy.Cluster, error) { return []deploy.Cluster{cluster}, nil }, Paths: kubepath.Compile,
-	})
-	h := handler{http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		r.ServeHTTP(w, req.WithContext(op.WithIdentity(req.Context(), op.Identity{Subject: "ann"})))
-	})}
+	h := inProcess(t, c, "")
 	ns := c.Namespace(t)
 	c.Break(t, ns, "web", "crash")
 	v, _ := followed(t, cluster, ns, deploy.FollowOptions{})

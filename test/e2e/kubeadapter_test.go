@@ -22,37 +22,87 @@ import (
 	"github.com/aictl/aictl/test/testbed"
 )
 
-func TestKubernetesConforms(t *testing.T) {
-	c := testbed.Kubernetes(t)
-	for kind, spec := range map[string]string{
-		deploy.Deployment:  "strategy: {rollingUpdate: {maxUnavailable: 0}}",
-		deploy.StatefulSet: "serviceName: NAME\n  podManagementPolicy: Parallel",
-	} {
-		t.Run(kind, func(t *testing.T) {
-			deploytest.Conformance(t, func(t *testing.T) deploytest.Target {
-				ns := c.Namespace(t)
-				image := func(name string, version int) string { return fmt.Sprintf("aictl.invalid/%s:%d", name, version) }
-				return deploytest.Target{
-					Cluster: onCluster(t, c, "admin", ns), Namespace: ns, Kind: kind, Image: image, Pauses: kind == deploy.Deployment,
-					Make: func(t *testing.T, name string, replicas int) {
-						c.Apply(t, ns, strings.NewReplacer("KIND", kind, "SPEC", strings.ReplaceAll(spec, "NAME", name), "NAME", name, "IMAGE", image(name, 1),
-							"REPLICAS", fmt.Sprint(replicas)).Replace(`
+// kinds are what a cluster is operated by, each with what its specification
+// needs beside the template.
+var kinds = map[string]string{
+	deploy.Deployment:  "replicas: REPLICAS\n  strategy: {rollingUpdate: {maxUnavailable: 0}}",
+	deploy.StatefulSet: "replicas: REPLICAS\n  serviceName: NAME\n  podManagementPolicy: Parallel",
+	deploy.DaemonSet:   "updateStrategy: {rollingUpdate: {maxUnavailable: 1}}",
+}
+
+// make1 makes a workload of a kind, of the image of version 1.
+func make1(t *testing.T, c *testbed.Cluster, namespace, kind, name string, replicas int) {
+	t.Helper()
+	selector := ""
+	if kind == deploy.DaemonSet {
+		place(t, c, namespace, name, replicas)
+		selector = fmt.Sprintf("nodeSelector: {%s: here}, ", placeLabel(namespace, name))
+	}
+	c.Apply(t, namespace, strings.NewReplacer("KIND", kind, "SPEC", strings.NewReplacer("REPLICAS", fmt.Sprint(replicas), "NAME", name).Replace(kinds[kind]),
+		"NAME", name, "IMAGE", imageOf(name, 1), "SELECTOR", selector).Replace(`
 apiVersion: apps/v1
 kind: KIND
 metadata: {name: NAME}
 spec:
-  replicas: REPLICAS
   SPEC
   selector: {matchLabels: {app: NAME}}
   template:
     metadata: {labels: {app: NAME}}
-    spec: {containers: [{name: main, image: "IMAGE"}]}
+    spec: {SELECTORcontainers: [{name: main, image: "IMAGE"}]}
 `))
-					},
+}
+
+func imageOf(name string, version int) string {
+	return fmt.Sprintf("aictl.invalid/%s:%d", name, version)
+}
+
+func placeLabel(namespace, name string) string { return "aictl.test/" + namespace + "-" + name }
+
+// place lets a DaemonSet have so many nodes, until the test ends.
+func place(t *testing.T, c *testbed.Cluster, namespace, name string, nodes int) {
+	t.Helper()
+	require.LessOrEqual(t, nodes, testbed.KubeNodes)
+	label := func(ctx context.Context, node int, value any) error {
+		body, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": map[string]any{placeLabel(namespace, name): value}}})
+		if err != nil {
+			return err
+		}
+		_, err = c.Do(ctx, http.MethodPatch, fmt.Sprintf("/api/v1/nodes/node-%d", node), "application/merge-patch+json", body)
+		return err
+	}
+	for i := range testbed.KubeNodes {
+		var value any // null takes the label away
+		if i < nodes {
+			value = "here"
+		}
+		require.NoError(t, label(t.Context(), i, value))
+	}
+	t.Cleanup(func() {
+		for i := range testbed.KubeNodes {
+			if err := label(context.Background(), i, nil); err != nil {
+				t.Errorf("taking a label off node-%d: %v", i, err)
+			}
+		}
+	})
+}
+
+func TestKubernetesConforms(t *testing.T) {
+	c := testbed.Kubernetes(t)
+	for kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			deploytest.Conformance(t, func(t *testing.T) deploytest.Target {
+				ns := c.Namespace(t)
+				x := deploytest.Target{
+					Cluster: onCluster(t, c, "admin", ns), Namespace: ns, Kind: kind, Image: imageOf, Pauses: kind == deploy.Deployment,
+					Make: func(t *testing.T, name string, replicas int) { make1(t, c, ns, kind, name, replicas) },
 					Says: func(t *testing.T, name, replica string, lines ...string) {
 						c.Logs(t, ns, replica, "main", 0, lines...)
 					},
 				}
+				if kind == deploy.DaemonSet {
+					x.Resize = func(t *testing.T, name string, replicas int) { place(t, c, ns, name, replicas) }
+				}
+				return x
 			})
 		})
 	}

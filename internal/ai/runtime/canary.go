@@ -62,7 +62,8 @@ const (
 
 // canaryJudge compares a canary with the revision that serves. It looks when
 // the number of the canary's calls has doubled, and the k-th look may err with
-// probability alpha/(k(k+1)): these sum to alpha however often it looks (the
+// probability alpha/(k(k+1)): with those of the peeks these sum to alpha
+// however often it looks (the
 // union bound; that looking again and again without it is no test at all:
 // Johari, Koomen, Pekelis, Walsh, "Peeking at A/B Tests", KDD 2017).
 //
@@ -79,25 +80,29 @@ type canaryJudge struct {
 	begun time.Time
 	looks int
 	at    int  // calls of the canary at the next look
+	peeks int  // looks at the errors alone, before there are enough calls for a look
+	peek  int  // calls of the canary at the next peek
 	slow  bool // it was found slower, and fresh calls are awaited
 	// message is what was seen last, in one line.
 	message string
 }
 
 func newCanaryJudge(rules CanaryRules, now time.Time) *canaryJudge {
-	return &canaryJudge{rules: rules, begun: now, at: rules.Calls, message: fmt.Sprintf("waiting for %d calls", rules.Calls)}
+	return &canaryJudge{rules: rules, begun: now, at: rules.Calls, peek: peekAfter, message: fmt.Sprintf("waiting for %d calls", rules.Calls)}
 }
 
 // look compares, when it is time to.
 func (j *canaryJudge) look(now time.Time, stable, canary observed) int {
 	if canary.calls < j.at || stable.calls < j.rules.Calls {
+		if j.hopeless(stable, canary) {
+			return canaryRollBack
+		}
 		return canaryOpen
 	}
 	j.looks++
 	j.at = canary.calls * 2
-	alpha := j.rules.Alpha / float64(j.looks*(j.looks+1))
+	alpha := j.rules.Alpha * (1 - peekShare) / float64(j.looks*(j.looks+1))
 
-	rate := func(o observed) float64 { return float64(o.errors) / float64(max(o.calls, 1)) }
 	more := rate(canary) - rate(stable)
 	pErrors := fisher(canary.errors, canary.calls, stable.errors, stable.calls)
 	a, b := sorted(canary.latencies), sorted(stable.latencies)
@@ -137,6 +142,36 @@ func (j *canaryJudge) look(now time.Time, stable, canary observed) int {
 	}
 	return canaryOpen
 }
+
+// A peek compares the errors alone, from the fifth call of the canary on and
+// against twenty of the other, and costs a tenth of the allowed errors of
+// judgement.
+const (
+	peekAfter   = 5
+	peekAgainst = 20
+	peekShare   = 0.1
+)
+
+// hopeless says that the canary fails so much that it need not have all of its
+// calls. It will not get them: after five failures in a row the gateway keeps
+// calls away from it, and nobody would ever know how bad it is.
+func (j *canaryJudge) hopeless(stable, canary observed) bool {
+	if canary.calls < j.peek || stable.calls < peekAgainst {
+		return false
+	}
+	j.peeks++
+	j.peek = canary.calls * 2
+	alpha := j.rules.Alpha * peekShare / float64(j.peeks*(j.peeks+1))
+	p := fisher(canary.errors, canary.calls, stable.errors, stable.calls)
+	if p >= alpha || rate(canary)-rate(stable) <= j.rules.Errors/2 {
+		return false
+	}
+	j.message = fmt.Sprintf("more errors: %d of %d calls failed, against %d of %d (p %.2g)", canary.errors, canary.calls, stable.errors, stable.calls, p)
+	return true
+}
+
+// rate is the share of errors.
+func rate(o observed) float64 { return float64(o.errors) / float64(max(o.calls, 1)) }
 
 // confirm is what follows when it was found slower.
 func (j *canaryJudge) confirm() int {

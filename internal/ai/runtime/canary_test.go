@@ -74,6 +74,41 @@ func TestCanaryVerdicts(t *testing.T) {
 	}
 }
 
+// The gateway keeps calls away from who fails five in a row, so that a canary
+// which fails all of them never has the calls of a look.
+func TestACanaryThatOnlyFailsNeedsFewCalls(t *testing.T) {
+	now := time.Unix(0, 0)
+	for name, c := range map[string]struct {
+		stable, canary observed
+		want           int
+	}{
+		"five of five":                      {observed{calls: 40}, observed{calls: 5, errors: 5}, canaryRollBack},
+		"and the other fails as much":       {observed{calls: 40, errors: 40}, observed{calls: 5, errors: 5}, canaryOpen},
+		"the other is hardly called":        {observed{calls: 5}, observed{calls: 5, errors: 5}, canaryOpen},
+		"four of four":                      {observed{calls: 40}, observed{calls: 4, errors: 4}, canaryOpen},
+		"one of five":                       {observed{calls: 40}, observed{calls: 5, errors: 1}, canaryOpen},
+		"two of five, and one of a hundred": {observed{calls: 400, errors: 4}, observed{calls: 5, errors: 2}, canaryOpen},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := newCanaryJudge(CanaryRules{}.withDefaults(), now)
+			require.Equal(t, c.want, j.look(now, c.stable, c.canary), j.message)
+		})
+	}
+}
+
+// Canaries that are no worse are taken back in a hundredth of the cases at
+// most, peeks included.
+func TestPeeksAreNoWorseThanAllowed(t *testing.T) {
+	wrong := 0
+	const canaries = 400
+	for seed := range uint64(canaries) {
+		if got, _ := simulate(seed, 1, 0.2, 0.2, 0); got == canaryRollBack {
+			wrong++
+		}
+	}
+	require.LessOrEqual(t, wrong, canaries/100)
+}
+
 // A busy moment that hits the canary alone is forgiven.
 func TestAMomentIsNoVerdict(t *testing.T) {
 	now := time.Unix(0, 0)

@@ -25,7 +25,7 @@ func TestConformance(t *testing.T) {
 			require.NoError(t, err)
 		}
 		return deploytest.Target{
-			Cluster: b.rt, Namespace: "default", Kind: deploy.Service, Pauses: true,
+			Cluster: b.rt, Namespace: "default", Kind: deploy.Service, Pauses: true, Shares: true,
 			Make:  func(t *testing.T, name string, replicas int) { t.Helper(); bring(t, name, replicas, 1) },
 			Image: func(_ string, version int) string { return fmt.Sprintf("%d.0", version) },
 			Roll:  func(t *testing.T, name string, version int) { t.Helper(); bring(t, name, 1, version) },

@@ -30,6 +30,7 @@ func (w *watcher) startup(ctx context.Context) bool {
 	limit, cancel := context.WithTimeout(ctx, m.Probes.Startup.Timeout.D())
 	defer cancel()
 	told := begun
+	var why error // of the last question that had its time
 	for {
 		err := w.ask.get(limit, m.Probes.Readiness.Path, m.Probes.Readiness.Timeout.D())
 		if err == nil {
@@ -38,9 +39,12 @@ func (w *watcher) startup(ctx context.Context) bool {
 		if ctx.Err() != nil {
 			return false
 		}
+		if why == nil || limit.Err() == nil { // one that the limit cuts off says nothing of the process
+			why = err
+		}
 		age := time.Since(begun)
 		if limit.Err() != nil {
-			w.r.s.event(w.r.name, "Unhealthy", "Startup probe failed: "+err.Error())
+			w.r.s.event(w.r.name, "Unhealthy", "Startup probe failed: "+why.Error())
 			w.killed("startup")
 			return false
 		}

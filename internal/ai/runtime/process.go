@@ -3,6 +3,8 @@ package runtime
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,7 +66,7 @@ func spawn(c command, now func() time.Time, j *journal) (*process, error) {
 	if err != nil {
 		_ = outR.Close()
 		_ = errR.Close()
-		return nil, err
+		return nil, explained(c, err)
 	}
 	p.pid = cmd.Process.Pid
 	limit(p.pid, c)
@@ -97,6 +99,21 @@ func spawn(c command, now func() time.Time, j *journal) (*process, error) {
 		close(p.done)
 	}()
 	return p, nil
+}
+
+// explained names what is not there: the system says of a folder, a program
+// and the interpreter of its first line the same, as if it were the program.
+func explained(c command, err error) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if _, gone := os.Stat(c.dir); gone != nil {
+		return fmt.Errorf("the folder of its revision is gone: chdir %s: no such file or directory", c.dir)
+	}
+	if _, gone := os.Stat(c.path); gone == nil {
+		return fmt.Errorf("the interpreter that %s names in its first line is not there: %w", c.path, err)
+	}
+	return err
 }
 
 // signal sends to the whole group, if the process has not ended.

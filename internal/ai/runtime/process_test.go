@@ -136,10 +136,14 @@ func TestFaultsAndTheirVerdicts(t *testing.T) {
 			require.Equal(t, 137, v.Exit.Code)
 		}},
 		"exits after it was ready": {env: []string{"HELPER=exit-after-ready", "AFTER_MS=50"}, extra: "scale: {min: 2, max: 2}", code: deploy.CodeCrashLoop},
-		"never listens":            {env: []string{"HELPER=silent"}, extra: "probes: {startup: {timeout: 500ms}}\ndrain: 100ms", code: deploy.CodeProbe},
-		"never ready":              {env: []string{"HELPER=never"}, extra: "probes: {startup: {timeout: 500ms}}", code: deploy.CodeProbe},
-		"speaks no HTTP":           {env: []string{"HELPER=garbage"}, extra: "probes: {startup: {timeout: 500ms}}\ndrain: 100ms", code: deploy.CodeProbe},
-		"never lives":              {env: []string{"HELPER=lifeless"}, extra: "probes: {liveness: {period: 50ms, failures: 2}}", code: deploy.CodeProbe},
+		// The time of a start is a budget: the first one that uses it up decides.
+		"never listens": {env: []string{"HELPER=silent"}, extra: "probes: {startup: {timeout: 2s}}\ndrain: 100ms", code: deploy.CodeProbe, check: tooSlow("it does not listen yet")},
+		"never ready":   {env: []string{"HELPER=never"}, extra: "probes: {startup: {timeout: 2s}}", code: deploy.CodeProbe, check: tooSlow("statuscode: 503")},
+		"speaks no HTTP": {
+			env: []string{"HELPER=garbage"}, extra: "probes: {startup: {timeout: 2s}}\ndrain: 100ms", code: deploy.CodeProbe,
+			check: tooSlow("Startup probe failed"),
+		},
+		"never lives": {env: []string{"HELPER=lifeless"}, extra: "probes: {liveness: {period: 50ms, failures: 2}}", code: deploy.CodeProbe},
 		"too much memory": {env: []string{"HELPER=fat"}, extra: "limits: {memory: 100Mi}\nscale: {min: 2, max: 2}", code: deploy.CodeCrashLoop, check: func(t *testing.T, v deployVerdict) {
 			require.Equal(t, "OOMKilled", v.Exit.Reason)
 			require.Contains(t, v.Message, "100Mi")
@@ -175,6 +179,15 @@ func TestFaultsAndTheirVerdicts(t *testing.T) {
 	}
 }
 
+// tooSlow is the verdict on a first start of two seconds, with its cause.
+func tooSlow(why string) func(*testing.T, deployVerdict) {
+	return func(t *testing.T, v deployVerdict) {
+		t.Helper()
+		require.Contains(t, v.Message, why)
+		require.Less(t, v.took, 3900*time.Millisecond, "it waited for a second start")
+	}
+}
+
 func (b *bench) lines(o deploy.LogOptions) string {
 	b.Helper()
 	var text strings.Builder
@@ -201,8 +214,18 @@ func TestAProgramThatIsGone(t *testing.T) {
 	v := b.verdict()
 	require.Equal(t, deploy.CodeCrashLoop, v.Code)
 	require.Equal(t, "RunContainerError", v.Reason)
+	require.Contains(t, v.Message, "the interpreter that")
 	_, err = b.call("say", `{}`)
 	require.ErrorIs(t, err, fail.Unavailable.Err())
+
+	b.deploy(b.manifest(""), runtime.DeployOptions{})
+	b.ready(1)
+	require.NoError(t, os.RemoveAll(filepath.Join(b.o.Dir, "files", "echo")))
+	_, err = b.rt.Change(t.Context(), echo, deploy.Change{Restart: true})
+	require.NoError(t, err)
+	v = b.verdict()
+	require.Equal(t, deploy.CodeCrashLoop, v.Code)
+	require.Contains(t, v.Message, "the folder of its revision is gone")
 }
 
 func TestTransientTroubleIsNoVerdict(t *testing.T) {

@@ -98,6 +98,20 @@ func (c *Cluster) Edit(r deploy.Ref, f func(s *deploy.Snapshot)) {
 	c.tell()
 }
 
+// Place gives a DaemonSet so many nodes: the number of its replicas is theirs.
+func (c *Cluster) Place(r deploy.Ref, nodes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	it := c.must(r)
+	w := &it.snapshot.Workload
+	w.Desired, w.Updated, w.Ready, w.Available, w.State = nodes, nodes, nodes, nodes, "ready"
+	if nodes == 0 {
+		w.State = "stopped"
+	}
+	it.replicas(nodes, w.Revision, true, c.now().UTC())
+	c.tell()
+}
+
 // Touch changes the version, as somebody else's change would.
 func (c *Cluster) Touch(r deploy.Ref) {
 	c.mu.Lock()
@@ -445,7 +459,11 @@ func (c *Cluster) Change(_ context.Context, r deploy.Ref, ch deploy.Change) (*de
 
 func (c *Cluster) apply(it *item, ch deploy.Change) error {
 	s := &it.snapshot
-	switch {
+	switch kind := s.Workload.Kind; {
+	case ch.Scale != nil && kind == deploy.DaemonSet:
+		return fail.New(fail.Usage, "a DaemonSet has no number of replicas").Hint("kubectl get nodes")
+	case ch.Pause != nil && (kind == deploy.StatefulSet || kind == deploy.DaemonSet):
+		return fail.New(fail.Usage, "a %s cannot be paused", kind).Hint("aictl deploy undo %s", deploy.Title(s.Workload))
 	case ch.Scale != nil:
 		s.Workload.Desired = *ch.Scale
 		c.step(it)
@@ -480,7 +498,7 @@ func (c *Cluster) apply(it *item, ch deploy.Change) error {
 		c.roll(it, t, ch)
 	case ch.Canary != nil:
 		if c.engine == "kubernetes" {
-			return fail.New(fail.Refused, "Kubernetes needs a second Deployment for a canary")
+			return fail.New(fail.Refused, "Kubernetes needs a second Deployment for a canary").Hint("aictl deploy apply -f plugin.yaml")
 		}
 		switch {
 		case ch.Canary.Abort:

@@ -9,8 +9,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,8 +32,14 @@ type Target struct {
 	Roll func(t *testing.T, name string, version int)
 	// Says makes a replica write lines; nil leaves the tests of logs out.
 	Says func(t *testing.T, name, replica string, lines ...string)
-	// Pauses says that the engine can pause a rollout.
+	// Pauses says that the engine can pause a rollout of this kind; where it
+	// cannot, it has to say so.
 	Pauses bool
+	// Shares says that the engine splits the calls between revisions.
+	Shares bool
+	// Resize changes the number of replicas of a kind that has none to be asked
+	// for: a DaemonSet has one a node. nil is a kind that is scaled.
+	Resize func(t *testing.T, name string, replicas int)
 	// Limit is how long a rollout may take; 0 is 20 seconds.
 	Limit time.Duration
 }
@@ -45,14 +49,14 @@ type Target struct {
 func Conformance(t *testing.T, setup func(t *testing.T) Target) {
 	tests := map[string]func(*testing.T, Target){
 		"list": list, "get": get, "watch": watch, "a deleted one ends its watch": gone, "history": history, "undo": undo, "conflict": conflict,
-		"one of many wins": race, "dry": dry, "scale": scale, "restart": restart, "pause": pause, "delete": remove, "related": related,
+		"one of many wins": race, "dry": dry, "scale": scale, "images": images, "restart": restart, "pause": pause, "canary": canary, "delete": remove, "related": related,
 		"mistakes": mistakes, "cancelled": cancelled, "logs": logs, "logs that are followed": follow,
 		"replicas": replicas, "replicas that are watched": replicasWatched,
 	}
 	for name, f := range tests {
 		t.Run(name, func(t *testing.T) {
 			x := setup(t)
-			if name == "pause" && !x.Pauses || strings.HasPrefix(name, "logs") && x.Says == nil {
+			if strings.HasPrefix(name, "logs") && x.Says == nil {
 				return // the engine has no such thing
 			}
 			f(t, x)
@@ -199,11 +203,9 @@ func watch(t *testing.T, x Target) {
 		if pictures == 1 {
 			require.Less(t, time.Since(start), 5*time.Second, "a picture at once")
 			version = s.Version
-			two := 2
-			_, err := x.Cluster.Change(ctx, x.ref("watch"), deploy.Change{Scale: &two})
-			require.NoError(t, err)
+			x.resize(ctx, t, "watch", 2)
 		}
-		if s.Workload.Ready == 2 && s.Version != version {
+		if s.Workload.Ready == 2 && (s.Version != version || x.Resize != nil) {
 			cancel()
 		}
 	}
@@ -254,132 +256,6 @@ func undo(t *testing.T, x Target) {
 	require.True(t, got[0].Current)
 	require.Equal(t, []string{x.Image("undo", 1), "2 is bad", "ann"}, []string{image(got[0].Template), got[0].Cause, got[0].Actor})
 	_, err = x.Cluster.Change(t.Context(), x.ref("undo"), deploy.Change{Undo: "4711"})
-	code(t, fail.NotFound, err)
-}
-
-func conflict(t *testing.T, x Target) {
-	before := x.made(t, "conflict", 1)
-	two, three := 2, 3
-	_, err := x.Cluster.Change(t.Context(), x.ref("conflict"), deploy.Change{Version: before.Version, Scale: &two})
-	require.NoError(t, err)
-	after := x.settled(t, "conflict", func(s *deploy.Snapshot) bool { return s.Workload.Desired == 2 })
-	for _, c := range []deploy.Change{{Scale: &three}, {Restart: true}, {Delete: true}} {
-		for _, c.Dry = range []bool{true, false} {
-			c.Version = before.Version
-			_, err = x.Cluster.Change(t.Context(), x.ref("conflict"), c)
-			code(t, fail.Conflict, err)
-		}
-	}
-	now, err := x.Cluster.Get(t.Context(), x.ref("conflict"))
-	require.NoError(t, err)
-	require.Equal(t, after.Version, now.Version, "what is refused leaves no trace")
-	require.Equal(t, 2, now.Workload.Desired)
-}
-
-func race(t *testing.T, x Target) {
-	before := x.made(t, "race", 1)
-	var wins atomic.Int32
-	var wg sync.WaitGroup
-	errs := make([]error, 6)
-	for i := range errs {
-		wg.Go(func() {
-			n := i + 2
-			_, errs[i] = x.Cluster.Change(t.Context(), x.ref("race"), deploy.Change{Version: before.Version, Scale: &n})
-			if errs[i] == nil {
-				wins.Add(1)
-			}
-		})
-	}
-	wg.Wait()
-	require.EqualValues(t, 1, wins.Load(), "%v", errs)
-	for _, err := range errs {
-		if err != nil {
-			code(t, fail.Conflict, err)
-		}
-	}
-}
-
-func dry(t *testing.T, x Target) {
-	before := x.made(t, "dry", 1)
-	four := 4
-	would, err := x.Cluster.Change(t.Context(), x.ref("dry"), deploy.Change{Dry: true, Scale: &four, Cause: "more"})
-	require.NoError(t, err)
-	require.Equal(t, 4, would.Workload.Desired, "what would be")
-	for _, c := range []deploy.Change{{Restart: true}, {Delete: true}} {
-		c.Dry = true
-		_, err = x.Cluster.Change(t.Context(), x.ref("dry"), c)
-		require.NoError(t, err)
-	}
-	after, err := x.Cluster.Get(t.Context(), x.ref("dry"))
-	require.NoError(t, err)
-	require.Equal(t, before.Version, after.Version)
-	require.Equal(t, 1, after.Workload.Desired)
-	require.Equal(t, names(before), names(after))
-}
-
-func names(s *deploy.Snapshot) map[string]bool {
-	out := map[string]bool{}
-	for _, r := range alive(s) {
-		out[r.Name+" "+r.Revision+" "+r.Created.String()] = true
-	}
-	return out
-}
-
-func scale(t *testing.T, x Target) {
-	x.made(t, "scale", 1)
-	for _, n := range []int{3, 0, 1} {
-		s, err := x.Cluster.Change(t.Context(), x.ref("scale"), deploy.Change{Scale: &n, Cause: "load"})
-		require.NoError(t, err)
-		require.Equal(t, n, s.Workload.Desired)
-		s = x.settled(t, "scale", func(s *deploy.Snapshot) bool { return s.Workload.Desired == n && s.Workload.Ready == n })
-		require.Equal(t, map[bool]string{true: "stopped", false: "ready"}[n == 0], s.Workload.State)
-	}
-	got, err := x.Cluster.History(t.Context(), x.ref("scale"))
-	require.NoError(t, err)
-	require.Len(t, got, 1, "a scaling makes no revision")
-}
-
-func restart(t *testing.T, x Target) {
-	before := x.made(t, "restart", 2)
-	_, err := x.Cluster.Change(t.Context(), x.ref("restart"), deploy.Change{Restart: true, Cause: "a leak", Actor: "bob"})
-	require.NoError(t, err)
-	old := names(before)
-	after := x.settled(t, "restart", func(s *deploy.Snapshot) bool {
-		for name := range names(s) {
-			if old[name] {
-				return false
-			}
-		}
-		return true
-	})
-	require.Equal(t, image(before.Template), image(after.Template))
-	require.NotEqual(t, before.Version, after.Version)
-	got, err := x.Cluster.History(t.Context(), x.ref("restart"))
-	require.NoError(t, err)
-	require.Equal(t, []string{"a leak", "bob"}, []string{got[0].Cause, got[0].Actor})
-}
-
-func pause(t *testing.T, x Target) {
-	x.made(t, "pause", 1)
-	yes, no := true, false
-	s, err := x.Cluster.Change(t.Context(), x.ref("pause"), deploy.Change{Pause: &yes})
-	require.NoError(t, err)
-	require.True(t, s.Paused)
-	s, err = x.Cluster.Get(t.Context(), x.ref("pause"))
-	require.NoError(t, err)
-	require.True(t, s.Paused)
-	s, err = x.Cluster.Change(t.Context(), x.ref("pause"), deploy.Change{Pause: &no})
-	require.NoError(t, err)
-	require.False(t, s.Paused)
-	require.False(t, x.settled(t, "pause", func(*deploy.Snapshot) bool { return true }).Paused)
-}
-
-func remove(t *testing.T, x Target) {
-	s := x.made(t, "remove", 1)
-	last, err := x.Cluster.Change(t.Context(), x.ref("remove"), deploy.Change{Version: s.Version, Delete: true})
-	require.NoError(t, err)
-	require.Equal(t, "remove", last.Workload.Name, "the last picture")
-	_, err = x.Cluster.Get(t.Context(), x.ref("remove"))
 	code(t, fail.NotFound, err)
 }
 

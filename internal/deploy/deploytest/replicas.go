@@ -75,11 +75,6 @@ func replicasWatched(t *testing.T, x Target) {
 	before := x.made(t, "changing", 1)
 	ctx, cancel := context.WithTimeout(t.Context(), cmp.Or(x.Limit, 20*time.Second))
 	defer cancel()
-	scale := func(n int) {
-		t.Helper()
-		_, err := x.Cluster.Change(ctx, x.ref("changing"), deploy.Change{Scale: &n})
-		require.NoError(t, err)
-	}
 	have, last, step, gone := map[string]bool{}, map[string]api.Replica{}, 0, 0
 	var end error
 	for e, err := range x.Cluster.Replicas(ctx, deploy.ReplicaQuery{Namespace: x.Namespace, Workload: x.ref("changing"), Watch: true}) {
@@ -107,10 +102,10 @@ func replicasWatched(t *testing.T, x Target) {
 		case step == 0 && e.Type == api.ReplicaSynced:
 			require.Equal(t, map[string]bool{before.Replicas[0].Name: true}, have)
 			step = 1
-			scale(3)
+			x.resize(ctx, t, "changing", 3)
 		case step == 1 && ready == 3:
 			step = 2
-			scale(1)
+			x.resize(ctx, t, "changing", 1)
 		case step == 2 && len(have) == 1:
 			step = 3
 			require.Equal(t, 2, gone)
