@@ -63,9 +63,8 @@ const (
 // canaryJudge compares a canary with the revision that serves. It looks when
 // the number of the canary's calls has doubled, and the k-th look may err with
 // probability alpha/(k(k+1)): with those of the peeks these sum to alpha
-// however often it looks (the
-// union bound; that looking again and again without it is no test at all:
-// Johari, Koomen, Pekelis, Walsh, "Peeking at A/B Tests", KDD 2017).
+// however often it looks (the union bound; that looking again and again
+// without it is no test at all: Johari, Koomen, Pekelis, Walsh, "Peeking at A/B Tests", KDD 2017).
 //
 // Errors are compared by Fisher's exact test ("The Design of Experiments",
 // 1935), latencies by the rank test of Mann and Whitney ("On a test of whether
