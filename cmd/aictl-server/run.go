@@ -46,6 +46,9 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	if len(args) > 0 && args[0] == "plugin" {
 		return runPlugin(ctx, args[1:], lookup(environ), stderr)
 	}
+	if len(args) > 0 && args[0] == "vault-key" {
+		return runVaultKey(ctx, args[1:], environ, stdout, stderr)
+	}
 	var o options
 	fs := flag.NewFlagSet("aictl-server", flag.ContinueOnError)
 	fs.SetOutput(stderr)

@@ -123,6 +123,9 @@ func (p *Platform) open(ctx context.Context) error {
 	p.secrets = p.secretStores(secrets.Config{
 		Stores: append(p.clusterSecrets(), p.otherStores()...), MaxAge: p.o.Config.Secrets.MaxAge, Gate: operate.SecretGate(p.backends.Metrics(), p.o.Now), Consumers: operate.SecretConsumers(p.clusters, p.o.Now),
 	})
+	if err := p.openRotations(ctx); err != nil {
+		return err
+	}
 	if err := p.openRuntime(ctx); err != nil {
 		return err
 	}

@@ -20,7 +20,8 @@ const (
 	Different    State = "different"
 	MissingLeft  State = "missing-left"
 	MissingRight State = "missing-right"
-	// Unknown: a side can't be read, and aictl never wrote it.
+	// Unknown: a side can't be read, and aictl never wrote it; or the caller may
+	// not even look whether it is there.
 	Unknown State = "unknown"
 	// Changed: somebody else wrote a side since aictl last did.
 	Changed State = "changed"
@@ -60,8 +61,19 @@ type side struct {
 // readers bounds how many secrets are read at once.
 const readers = 8
 
-// Diff compares two secrets or two folders, by fingerprint.
+// Diff compares two secrets or two folders, by fingerprint. What the caller may
+// not look at is unknown, and the reason says which permission is missing.
 func (s *Stores) Diff(ctx context.Context, left, right Ref, names Names, prefix string) ([]Difference, error) {
+	return s.diff(ctx, left, right, names, prefix, func(ctx context.Context, p pair) (Difference, error) {
+		d, err := s.compare(ctx, p)
+		if fail.CodeOf(err) == fail.Forbidden {
+			d.State, d.Reason, err = Unknown, fail.From(err).Error(), nil
+		}
+		return d, err
+	})
+}
+
+func (s *Stores) diff(ctx context.Context, left, right Ref, names Names, prefix string, compare func(context.Context, pair) (Difference, error)) ([]Difference, error) {
 	m, leftStore, rightStore, err := s.mapped(ctx, left, right, names, prefix)
 	if err != nil {
 		return nil, err
@@ -77,7 +89,7 @@ func (s *Stores) Diff(ctx context.Context, left, right Ref, names Names, prefix 
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			out[i], errs[i] = s.compare(ctx, p)
+			out[i], errs[i] = compare(ctx, p)
 		})
 	}
 	wg.Wait()
@@ -142,6 +154,8 @@ func paths(ctx context.Context, st Store, prefix string) ([]string, error) {
 	return out, nil
 }
 
+// compare fails with Forbidden where a side may not be looked at: who is about
+// to write there must not take that for anything else.
 func (s *Stores) compare(ctx context.Context, p pair) (Difference, error) {
 	d := Difference{Name: p.name, Left: p.left, Right: p.right}
 	var err error

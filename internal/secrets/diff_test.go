@@ -46,63 +46,56 @@ func (f *four) outside(r secrets.Ref, value string) {
 	f.by[r.Store].Outside(r.Path, value)
 }
 
-// TestDriftMatrix is every store beside every state, on either side. What
-// stands opposite is a secret of the vault.
+// drift plays the matrix on stores in memory.
+type drift struct{ *four }
+
+func (d drift) Set(t *testing.T, r secrets.Ref, value string)     { t.Helper(); d.set(t, r, value) }
+func (d drift) Outside(_ *testing.T, r secrets.Ref, value string) { d.outside(r, value) }
+func (d drift) Deny(_ *testing.T, r secrets.Ref)                  { d.by[r.Store].Deny(r.Path) }
+
+func (d drift) Diff(t *testing.T, left, right secrets.Ref) secretstest.Seen {
+	t.Helper()
+	got, err := d.Stores.Diff(t.Context(), left, right, nil, "")
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+	seen := secretstest.Seen{State: got[0].State, Reason: got[0].Reason, Text: fmt.Sprintf("%+v %#v", got, got)}
+	switch { // as the command does
+	case got[0].State.Drift():
+		seen.Exit = fail.False.Exit()
+	case got[0].State == secrets.Unknown:
+		seen.Exit = fail.Inconclusive.Exit()
+	}
+	return seen
+}
+
 func TestDriftMatrix(t *testing.T) {
-	const ours, theirs = "the-value", "another-value"
-	states := map[secrets.State]func(t *testing.T, f *four, vault, other secrets.Ref){
-		secrets.Equal: func(t *testing.T, f *four, vault, other secrets.Ref) {
-			f.set(t, vault, ours)
-			f.set(t, other, ours)
-		},
-		secrets.Different: func(t *testing.T, f *four, vault, other secrets.Ref) {
-			f.set(t, vault, ours)
-			f.set(t, other, theirs)
-		},
-		secrets.MissingLeft:  func(t *testing.T, f *four, _, other secrets.Ref) { f.set(t, other, ours) },
-		secrets.MissingRight: func(t *testing.T, f *four, vault, _ secrets.Ref) { f.set(t, vault, ours) },
-		secrets.Unknown: func(t *testing.T, f *four, vault, other secrets.Ref) {
-			f.set(t, vault, ours)
-			f.outside(other, ours)
-			f.by[other.Store].Deny(other.Path) // a store that can be read is one that may not be
-		},
-		secrets.Changed: func(t *testing.T, f *four, vault, other secrets.Ref) {
-			f.set(t, vault, ours)
-			f.set(t, other, ours)
-			f.outside(other, theirs)
-		},
-	}
-	swapped := map[secrets.State]secrets.State{secrets.MissingLeft: secrets.MissingRight, secrets.MissingRight: secrets.MissingLeft}
-	cases := 0
-	for _, kind := range []string{secrets.KindVault, secrets.KindKubernetes, secrets.KindAWS, secrets.KindGitHub} {
-		for want, prepare := range states {
-			for _, denied := range []bool{false, true} {
-				t.Run(fmt.Sprintf("%s %s denied=%v", kind, want, denied), func(t *testing.T) {
-					cases++
-					f := newFour(t)
-					vault, other := secrets.Ref{Store: "vault", Path: "ref/DB"}, secrets.Ref{Store: kind, Path: "acme/shop/DB"}
-					prepare(t, f, vault, other)
-					if denied { // the same verdicts by the ledger alone
-						f.by[kind].Deny(other.Path)
-					}
-					got, err := f.Diff(t.Context(), vault, other, nil, "")
-					require.NoError(t, err)
-					require.Len(t, got, 1)
-					require.Equal(t, want, got[0].State, got[0].Reason)
-					require.NotEmpty(t, got[0].Reason)
-					back, err := f.Diff(t.Context(), other, vault, nil, "")
-					require.NoError(t, err)
-					mirrored := want
-					if s, ok := swapped[want]; ok {
-						mirrored = s
-					}
-					require.Equal(t, mirrored, back[0].State)
-					require.NotContains(t, fmt.Sprintf("%+v %#v", got, got), ours)
-				})
-			}
+	byLedger := []string{secrets.KindVault, secrets.KindAWS, secrets.KindGitHub}
+	cells := secretstest.DriftMatrix(t, byLedger, func(t *testing.T, kind string) (secretstest.Drift, secrets.Ref, secrets.Ref) {
+		return drift{newFour(t)}, secrets.Ref{Store: "vault", Path: "ref/DB"}, secrets.Ref{Store: kind, Path: "acme/shop/DB"}
+	})
+	require.Equal(t, 4*6+3*6, cells)
+}
+
+// TestWhatMayNotBeLookedAtIsUnknown, whatever stands there and was written
+// there; and nothing is written over it.
+func TestWhatMayNotBeLookedAtIsUnknown(t *testing.T) {
+	vault, other := secrets.Ref{Store: "vault", Path: "ref/DB"}, secrets.Ref{Store: "kubernetes", Path: "acme/shop/DB"}
+	for _, present := range []bool{false, true} {
+		f := newFour(t)
+		f.set(t, vault, "one")
+		if present {
+			f.set(t, other, "one")
 		}
+		f.by[other.Store].Deny(other.Path)
+		got, err := f.Diff(t.Context(), vault, other, nil, "")
+		require.NoError(t, err)
+		require.Equal(t, secrets.Unknown, got[0].State)
+		require.Contains(t, got[0].Reason, "may not be read")
+		_, err = f.PlanSync(t.Context(), vault, other, secrets.SyncOptions{})
+		require.Equal(t, fail.Forbidden, fail.CodeOf(err))
+		_, err = f.PlanRotation(t.Context(), vault, secrets.RotateOptions{To: []secrets.Ref{other}, KeepOld: true, Overwrite: true})
+		require.Equal(t, fail.Forbidden, fail.CodeOf(err))
 	}
-	require.Equal(t, 4*6*2, cases)
 }
 
 func TestDriftBetweenEveryTwoStores(t *testing.T) {

@@ -53,7 +53,7 @@ func (s *Stores) PlanSync(ctx context.Context, from, to Ref, o SyncOptions) ([]S
 			return nil, err
 		}
 	}
-	all, err := s.Diff(ctx, from, to, o.Names, o.Prefix)
+	all, err := s.diff(ctx, from, to, o.Names, o.Prefix, s.compare)
 	if err != nil {
 		return nil, err
 	}

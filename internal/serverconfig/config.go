@@ -44,7 +44,7 @@ type Config struct {
 	Chat           Chat      `yaml:"chat"`
 	Stack          Stack     `yaml:"stack"`
 	Backends       Backends  `yaml:"backends"`
-	// Secrets are the stores of secrets beside the vault.
+	// Secrets are the vault and the stores of secrets beside it.
 	Secrets Secrets `yaml:"secrets"`
 	// Protection "prod" asks of every change the typed name of its object and a
 	// reason, whoever asks and with whatever client. Default: empty.

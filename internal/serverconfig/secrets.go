@@ -2,13 +2,15 @@ package serverconfig
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"time"
 )
 
-// Secrets are the stores of secrets beside the vault, which every control
-// plane has, and the cluster of backends.kubernetes.
+// Secrets are the vault, which every control plane has, and the stores beside
+// it and the cluster of backends.kubernetes.
 type Secrets struct {
+	Vault Vault `yaml:"vault"`
 	// Stores are AWS Secrets Manager and GitHub Actions, several of each if need
 	// be. They are reached with the server's own credentials.
 	Stores []SecretStore `yaml:"stores"`
@@ -16,6 +18,18 @@ type Secrets struct {
 	// age. Default 0.
 	MaxAge time.Duration `yaml:"max_age" help:"age of a secret at which its rotation is overdue; 0 is any"`
 }
+
+// Vault is the control plane's own store of secrets.
+type Vault struct {
+	// Keyring is the entry of the operating system's keyring (of the user that
+	// the server runs as) that has the vault's key, in place of the file
+	// vault.key in data_dir. `aictl-server vault-key` moves a key that is there
+	// already. Default: empty, for the file.
+	Keyring string `yaml:"keyring" help:"entry of the operating system's keyring with the vault's key; empty is the file vault.key"`
+}
+
+// keyringEntry is what the keyrings of all systems take as a name.
+var keyringEntry = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$`)
 
 // SecretStore is one store. Credentials are in files or in the environment.
 type SecretStore struct {
@@ -37,6 +51,9 @@ type SecretStore struct {
 }
 
 func (s Secrets) check(k *checks) {
+	// What stands here by mistake may be the key: it is not repeated.
+	k.that(s.Vault.Keyring == "" || keyringEntry.MatchString(s.Vault.Keyring), "secrets.vault.keyring",
+		"is no name of a keyring's entry: letters, digits and ._@-, 64 at most, as aictl-prod")
 	k.that(s.MaxAge >= 0, "secrets.max_age", "is negative")
 	seen := []string{"vault", "kubernetes"}
 	for i, one := range s.Stores {

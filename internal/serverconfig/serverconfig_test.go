@@ -47,6 +47,7 @@ log:
   format: text
 telemetry: {otlp_endpoint: "http://127.0.0.1:4318", sample: 0.5}
 metrics: {public: true}
+secrets: {vault: {keyring: aictl-prod}}
 chat:
   upstreams:
     - name: local
@@ -80,6 +81,7 @@ func TestEverySection(t *testing.T) {
 	want.Log.Level, want.Log.Format = "debug", "text"
 	want.Telemetry = Telemetry{"http://127.0.0.1:4318", 0.5}
 	want.Metrics.Public = true
+	want.Secrets.Vault.Keyring = "aictl-prod"
 	want.Chat.Upstreams = []Upstream{
 		{Name: "local", URL: "http://127.0.0.1:11434/v1", Models: []string{"llama", "qwen"}, Timeout: 10 * time.Minute},
 		{Name: "paid", URL: "https://api.example/v1", KeyEnv: "PAID_KEY", Weight: 3, Timeout: 30 * time.Second},
@@ -92,7 +94,7 @@ func TestEverySection(t *testing.T) {
 	require.NoError(t, l.Print(&out))
 	require.NotContains(t, out.String(), "hunter")
 	require.Regexp(t, `(?m)^listen +127.0.0.1:8080 +server.yaml:2$`, out.String())
-	require.Regexp(t, `(?m)^chat.upstreams\[1\].weight +3 +server.yaml:35$`, out.String())
+	require.Regexp(t, `(?m)^chat.upstreams\[1\].weight +3 +server.yaml:36$`, out.String())
 	require.Regexp(t, `(?m)^timeouts.idle +2m0s +default$`, out.String())
 }
 
@@ -168,6 +170,12 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"environment", "", []string{"AICTL_SERVER_LISTN=x", "AICTL_SERVER_DRAIN=x"}, []string{
 			`env AICTL_SERVER_LISTN: no such setting: did you mean AICTL_SERVER_LISTEN?`,
 			`env AICTL_SERVER_DRAIN: drain: "x" is not a duration`,
+		}},
+		{"keyring", "secrets: {vault: {keyring: \"AGE-SECRET-KEY-PQ-1hunter2 \"}}\n", nil, []string{
+			`server.yaml:1: secrets.vault.keyring: is no name of a keyring's entry: letters, digits and ._@-, 64 at most, as aictl-prod`,
+		}},
+		{"no such key of the vault", "", []string{"AICTL_SERVER_SECRETS_VAULT_KEYRIN=x"}, []string{
+			`env AICTL_SERVER_SECRETS_VAULT_KEYRIN: no such setting: did you mean AICTL_SERVER_SECRETS_VAULT_KEYRING?`,
 		}},
 		{"secret twice", "database: {url: postgres://h/d, url_file: /nope}\n", nil, []string{`database.url_file: is set together with database.url`}},
 		{"secret file missing", "redis: {url_file: /nope}\n", nil, []string{`server.yaml:1: redis.url_file: open /nope`}},

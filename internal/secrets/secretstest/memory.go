@@ -65,7 +65,8 @@ func (m *Memory) Open() secrets.Named {
 
 func (m *Memory) versioned() bool { return m.kind == secrets.KindVault || m.kind == secrets.KindAWS }
 
-// Deny makes a value unreadable, as a missing permission does.
+// Deny makes a value unreadable, as a missing permission does: in Kubernetes
+// one permission covers the value and everything about it.
 func (m *Memory) Deny(path string) { m.mu.Lock(); defer m.mu.Unlock(); m.denied[path] = true }
 
 // Outside writes behind aictl's back.
@@ -181,6 +182,9 @@ func (m *Memory) List(ctx context.Context, prefix string) ([]secrets.Info, error
 // Stat implements secrets.Store.
 func (m *Memory) Stat(ctx context.Context, path string) (out *secrets.Info, err error) {
 	err = m.call(ctx, "stat", func() error {
+		if m.kind == secrets.KindKubernetes && m.denied[path] {
+			return m.forbidden(path)
+		}
 		k, err := m.find(path)
 		if err == nil {
 			out = m.info(path, k)
@@ -190,18 +194,25 @@ func (m *Memory) Stat(ctx context.Context, path string) (out *secrets.Info, err 
 	return out, err
 }
 
+func (m *Memory) forbidden(path string) error {
+	return fail.New(fail.Forbidden, "%s:%s may not be read", m.kind, path)
+}
+
 // Get implements secrets.Store.
 func (m *Memory) Get(ctx context.Context, path, version string) (out secrets.Value, info *secrets.Info, err error) {
 	err = m.call(ctx, "get", func() error {
 		if m.kind == secrets.KindGitHub {
 			return fail.New(fail.Refused, "GitHub gives no value back").Hint("aictl secrets diff")
 		}
+		if m.kind == secrets.KindKubernetes && m.denied[path] {
+			return m.forbidden(path)
+		}
 		k, err := m.find(path)
 		if err != nil {
 			return err
 		}
 		if m.denied[path] {
-			return fail.New(fail.Forbidden, "the value may not be read")
+			return m.forbidden(path)
 		}
 		v := k.versions[k.current]
 		if version != "" {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/zalando/go-keyring"
 	_ "modernc.org/sqlite" // the attacker's hand on the file
 
 	"github.com/aictl/aictl/internal/fail"
@@ -24,7 +23,7 @@ import (
 func open(t *testing.T, dir string) (*vault.Vault, *store.Store) {
 	t.Helper()
 	db := storetest.Open(t, filepath.Join(dir, "aictl.db"))
-	key, err := vault.OpenKey(vault.KeyOptions{File: filepath.Join(dir, "vault.key"), Create: true})
+	key, err := vault.OpenKey(t.Context(), vault.KeyOptions{File: filepath.Join(dir, "vault.key"), Create: true})
 	require.NoError(t, err)
 	v, err := vault.Open(t.Context(), store.Vault{Store: db}, key, vault.Options{})
 	require.NoError(t, err)
@@ -163,10 +162,10 @@ func TestTheKey(t *testing.T) {
 		v, db := open(t, dir)
 		set(t, v, "a", "one")
 		require.NoError(t, os.Remove(filepath.Join(dir, "vault.key")))
-		_, err := vault.OpenKey(vault.KeyOptions{File: filepath.Join(dir, "vault.key")})
+		_, err := vault.OpenKey(t.Context(), vault.KeyOptions{File: filepath.Join(dir, "vault.key")})
 		require.Equal(t, fail.Unavailable, fail.CodeOf(err))
 		require.ErrorContains(t, err, "missing")
-		key, err := vault.OpenKey(vault.KeyOptions{File: filepath.Join(dir, "vault.key"), Create: true})
+		key, err := vault.OpenKey(t.Context(), vault.KeyOptions{File: filepath.Join(dir, "vault.key"), Create: true})
 		require.NoError(t, err)
 		_, err = vault.Open(t.Context(), store.Vault{Store: db}, key, vault.Options{})
 		require.ErrorContains(t, err, "another one")
@@ -174,38 +173,38 @@ func TestTheKey(t *testing.T) {
 	t.Run("wide files and directories", func(t *testing.T) {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "vault.key")
-		_, err := vault.OpenKey(vault.KeyOptions{File: path, Create: true})
+		_, err := vault.OpenKey(t.Context(), vault.KeyOptions{File: path, Create: true})
 		require.NoError(t, err)
 		info, err := os.Stat(path)
 		require.NoError(t, err)
 		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 		for _, mode := range []os.FileMode{0o640, 0o604, 0o620, 0o666} {
 			require.NoError(t, os.Chmod(path, mode)) //nolint:gosec // too wide, on purpose
-			_, err = vault.OpenKey(vault.KeyOptions{File: path})
+			_, err = vault.OpenKey(t.Context(), vault.KeyOptions{File: path})
 			require.Equal(t, fail.Refused, fail.CodeOf(err), mode)
 			require.Contains(t, fail.From(err).Next, "chmod 600")
 		}
 		require.NoError(t, os.Chmod(path, 0o600))
 		require.NoError(t, os.Chmod(dir, 0o770)) //nolint:gosec // too wide, on purpose
-		_, err = vault.OpenKey(vault.KeyOptions{File: path})
+		_, err = vault.OpenKey(t.Context(), vault.KeyOptions{File: path})
 		require.Equal(t, fail.Refused, fail.CodeOf(err))
 		require.NoError(t, os.Chmod(dir, 0o700)) //nolint:gosec // a directory
 		link := filepath.Join(dir, "link")
 		require.NoError(t, os.Symlink(path, link))
-		_, err = vault.OpenKey(vault.KeyOptions{File: link})
+		_, err = vault.OpenKey(t.Context(), vault.KeyOptions{File: link})
 		require.Equal(t, fail.Refused, fail.CodeOf(err))
 	})
 	t.Run("damaged says nothing of it", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "vault.key")
 		for _, body := range []string{"", "# nothing", "AGE-SECRET-KEY-PQ-1" + canary, "\x00\xff"} {
 			require.NoError(t, os.WriteFile(path, []byte(body), 0o600))
-			_, err := vault.OpenKey(vault.KeyOptions{File: path})
+			_, err := vault.OpenKey(t.Context(), vault.KeyOptions{File: path})
 			require.Equal(t, fail.Failed, fail.CodeOf(err))
 			require.NotContains(t, err.Error(), canary)
 		}
 	})
 	t.Run("does not print itself", func(t *testing.T) {
-		key, err := vault.OpenKey(vault.KeyOptions{File: filepath.Join(t.TempDir(), "k"), Create: true})
+		key, err := vault.OpenKey(t.Context(), vault.KeyOptions{File: filepath.Join(t.TempDir(), "k"), Create: true})
 		require.NoError(t, err)
 		secret := string(key.Secret())
 		for _, text := range []string{fmt.Sprintf("%v %+v %#v %s", key, key, key, key), key.ID()} {
@@ -213,26 +212,12 @@ func TestTheKey(t *testing.T) {
 			require.NotContains(t, text, "AGE-SECRET")
 		}
 	})
-	t.Run("keyring", func(t *testing.T) {
-		keyring.MockInit()
-		_, err := vault.OpenKey(vault.KeyOptions{Keyring: "test"})
-		require.Equal(t, fail.Unavailable, fail.CodeOf(err))
-		one, err := vault.OpenKey(vault.KeyOptions{Keyring: "test", Create: true})
-		require.NoError(t, err)
-		two, err := vault.OpenKey(vault.KeyOptions{Keyring: "test"})
-		require.NoError(t, err)
-		require.Equal(t, one.ID(), two.ID())
-		keyring.MockInitWithError(fmt.Errorf("locked"))
-		_, err = vault.OpenKey(vault.KeyOptions{Keyring: "test", Create: true})
-		require.Equal(t, fail.Unavailable, fail.CodeOf(err))
-		require.Contains(t, fail.From(err).Next, "file")
-	})
 	t.Run("two at once read one", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "vault.key")
 		ids := make(chan string, 8)
 		for range 8 {
 			go func() {
-				k, err := vault.OpenKey(vault.KeyOptions{File: path, Create: true})
+				k, err := vault.OpenKey(t.Context(), vault.KeyOptions{File: path, Create: true})
 				if err != nil {
 					ids <- err.Error()
 					return
@@ -250,7 +235,7 @@ func TestTheKey(t *testing.T) {
 func TestVersionsAreBounded(t *testing.T) {
 	dir := t.TempDir()
 	db := storetest.Open(t, filepath.Join(dir, "aictl.db"))
-	key, err := vault.OpenKey(vault.KeyOptions{File: filepath.Join(dir, "vault.key"), Create: true})
+	key, err := vault.OpenKey(t.Context(), vault.KeyOptions{File: filepath.Join(dir, "vault.key"), Create: true})
 	require.NoError(t, err)
 	v, err := vault.Open(t.Context(), store.Vault{Store: db}, key, vault.Options{Keep: 4, Now: func() time.Time { return time.Unix(1, 0) }})
 	require.NoError(t, err)
