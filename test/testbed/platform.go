@@ -155,6 +155,12 @@ func GoEnv(t testing.TB) []string {
 	return env
 }
 
+// Command is aictl in the platform's environment, not started yet; it is
+// killed when the test ends.
+func (p *Platform) Command(t testing.TB, args ...string) *exec.Cmd {
+	return p.command(t.Context(), args...)
+}
+
 func (p *Platform) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(p.Workspace, "bin", "aictl"), args...)
 	cmd.Dir, cmd.Env = p.Workspace, p.Env
