@@ -9,7 +9,7 @@ COMMIT      ?= $(shell git rev-parse HEAD 2>/dev/null || echo none)
 DATE        ?= $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
 LDFLAGS     := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)
 BUILD       := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
-E2E_TIMEOUT ?= 45m
+E2E_TIMEOUT ?= 60m
 TEST        ?= ./...
 TOOL        := .ci/tool
 # CI puts a runner with a summary here; `go test` is all that is needed.

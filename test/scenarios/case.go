@@ -109,39 +109,51 @@ func (d *Duration) UnmarshalYAML(b []byte) error {
 
 // Load reads the cases of every file in a folder, strictly: an unknown key is
 // an error.
-func Load(dir string) ([]Case, error) {
+func Load(dir string) ([]Case, error) { return load[Case](dir) }
+
+// catalogued is a case of a catalogue: it checks itself, and has a name.
+type catalogued[C any] interface {
+	*C
+	check() error
+	name() string
+}
+
+func load[C any, P catalogued[C]](dir string) ([]C, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
 	if err != nil {
 		return nil, err
 	}
 	slices.Sort(files)
-	var out []Case
+	var out []C
 	seen := map[string]bool{}
 	for _, file := range files {
 		body, err := os.ReadFile(file) //nolint:gosec // the catalogue's own
 		if err != nil {
 			return nil, err
 		}
-		var list []Case
+		var list []C
 		if err := yaml.NewDecoder(bytes.NewReader(body), yaml.Strict()).Decode(&list); err != nil {
 			return nil, fmt.Errorf("%s: %w", filepath.Base(file), err)
 		}
-		for _, c := range list {
+		for i := range list {
+			c := P(&list[i])
 			if err := c.check(); err != nil {
-				return nil, fmt.Errorf("%s: case %q: %w", filepath.Base(file), c.Name, err)
+				return nil, fmt.Errorf("%s: case %q: %w", filepath.Base(file), c.name(), err)
 			}
-			if seen[c.Name] {
-				return nil, fmt.Errorf("%s: case %q is there twice", filepath.Base(file), c.Name)
+			if seen[c.name()] {
+				return nil, fmt.Errorf("%s: case %q is there twice", filepath.Base(file), c.name())
 			}
-			seen[c.Name] = true
-			out = append(out, c)
+			seen[c.name()] = true
 		}
+		out = append(out, list...)
 	}
 	if len(out) == 0 {
 		return nil, fmt.Errorf("no cases in %s", dir)
 	}
 	return out, nil
 }
+
+func (c *Case) name() string { return c.Name }
 
 var kinds = []string{api.CauseChange, api.CauseDependency, api.CauseTraffic, api.CauseNode, api.CauseNeighbour, api.CauseResource, api.CauseErrors, "none"}
 

@@ -1,14 +1,9 @@
 package scenarios
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-
-	"github.com/goccy/go-yaml"
 )
 
 // KubeCase is a staged incident on a real Kubernetes API server with its real
@@ -51,39 +46,9 @@ type KubeStep struct {
 }
 
 // LoadKube reads the cases of a folder, as strictly as Load does.
-func LoadKube(dir string) ([]KubeCase, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
-	if err != nil {
-		return nil, err
-	}
-	slices.Sort(files)
-	var out []KubeCase
-	seen := map[string]bool{}
-	for _, file := range files {
-		body, err := os.ReadFile(file) //nolint:gosec // the catalogue's own
-		if err != nil {
-			return nil, err
-		}
-		var list []KubeCase
-		if err := yaml.NewDecoder(bytes.NewReader(body), yaml.Strict()).Decode(&list); err != nil {
-			return nil, fmt.Errorf("%s: %w", filepath.Base(file), err)
-		}
-		for _, c := range list {
-			if err := c.check(); err != nil {
-				return nil, fmt.Errorf("%s: case %q: %w", filepath.Base(file), c.Name, err)
-			}
-			if seen[c.Name] {
-				return nil, fmt.Errorf("%s: case %q is there twice", filepath.Base(file), c.Name)
-			}
-			seen[c.Name] = true
-			out = append(out, c)
-		}
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("no cases in %s", dir)
-	}
-	return out, nil
-}
+func LoadKube(dir string) ([]KubeCase, error) { return load[KubeCase](dir) }
+
+func (c *KubeCase) name() string { return c.Name }
 
 func (c *KubeCase) check() error {
 	known := map[string]bool{}

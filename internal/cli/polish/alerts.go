@@ -94,24 +94,15 @@ func (c *alertsCommand) watch(cmd *cobra.Command, in any) error {
 	if err := op.Validate(q); err != nil {
 		return err
 	}
-	p, err := c.f.Printer()
+	x, err := follow(cmd, c.f)
 	if err != nil {
 		return err
 	}
-	cl, _, err := c.f.One()
-	if err != nil {
-		return err
-	}
-	defer cl.Close()
-	ctx, cancel := c.f.Deadline(cmd.Context(), 0)
-	defer cancel()
-	lines := p.Stream()
-	for e, err := range api.AlertsWatch.Each(ctx, cl, *q) {
+	defer x.close()
+	lines := x.p.Stream()
+	for e, err := range api.AlertsWatch.Each(x.ctx, x.cl, *q) {
 		if err != nil {
-			if werr := lines.Error(err); werr != nil {
-				return werr
-			}
-			return err
+			return ended(lines, err)
 		}
 		if err := lines.Styled(e.Type, e, func(env output.Env) string { return eventLine(env, e) }); err != nil {
 			return err

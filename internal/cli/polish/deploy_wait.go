@@ -44,23 +44,17 @@ func (c *deployCommand) wait(cmd *cobra.Command, in any) error {
 	if err := op.Validate(q); err != nil {
 		return err
 	}
-	p, err := c.f.Printer()
+	x, err := follow(cmd, c.f)
 	if err != nil {
 		return err
 	}
-	cl, _, err := c.f.One()
-	if err != nil {
-		return err
-	}
-	defer cl.Close()
-	ctx, cancel := c.f.Deadline(cmd.Context(), 0)
-	defer cancel()
-	lines := p.Stream()
+	defer x.close()
+	lines := x.p.Stream()
 	state := map[string]string{}
 	verdict := api.DeployWaitEvent{}
-	for e, err := range api.DeployWait.Each(ctx, cl, *q) {
+	for e, err := range api.DeployWait.Each(x.ctx, x.cl, *q) {
 		if err != nil {
-			return ended(lines, waitedTooLong(ctx, err, q.Name, state))
+			return ended(lines, waitedTooLong(x.ctx, err, q.Name, state))
 		}
 		if e.Type == "verdict" {
 			verdict = e

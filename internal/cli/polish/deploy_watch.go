@@ -24,19 +24,13 @@ func (c *deployCommand) watch(cmd *cobra.Command, in any) error {
 	if err := op.Validate(q); err != nil {
 		return err
 	}
-	p, err := c.f.Printer()
+	x, err := follow(cmd, c.f)
 	if err != nil {
 		return err
 	}
-	cl, _, err := c.f.One()
-	if err != nil {
-		return err
-	}
-	defer cl.Close()
-	ctx, cancel := c.f.Deadline(cmd.Context(), 0)
-	defer cancel()
-	lines := p.Stream()
-	v, err := c.followRollout(ctx, cl, *q, lines)
+	defer x.close()
+	lines := x.p.Stream()
+	v, err := c.followRollout(x.ctx, x.cl, *q, lines)
 	if err == nil {
 		err = lines.Result(v, "")
 		if err == nil {

@@ -55,27 +55,21 @@ func (c *gateCommand) run(cmd *cobra.Command, in any) error {
 	if err := op.Validate(q); err != nil {
 		return err
 	}
-	p, err := c.f.Printer()
+	x, err := follow(cmd, c.f)
 	if err != nil {
 		return err
 	}
-	cl, _, err := c.f.One()
-	if err != nil {
-		return err
-	}
-	defer cl.Close()
-	ctx, cancel := c.f.Deadline(cmd.Context(), 0)
-	defer cancel()
-	special := p.Format().Special()
-	lines := p.Stream()
-	for e, err := range api.GateRun.Each(ctx, cl, *q) {
+	defer x.close()
+	special := x.p.Format().Special()
+	lines := x.p.Stream()
+	for e, err := range api.GateRun.Each(x.ctx, x.cl, *q) {
 		switch {
 		case err != nil && special:
 			return err
 		case err != nil:
 			return ended(lines, err)
 		case e.Type == "verdict":
-			return c.end(p, lines, e)
+			return c.end(x.p, lines, e)
 		case special:
 			continue
 		}
@@ -252,21 +246,15 @@ func (c *gateCommand) wait(cmd *cobra.Command, in any) error {
 	if err := op.Validate(q); err != nil {
 		return err
 	}
-	p, err := c.f.Printer()
+	x, err := follow(cmd, c.f)
 	if err != nil {
 		return err
 	}
-	cl, _, err := c.f.One()
-	if err != nil {
-		return err
-	}
-	defer cl.Close()
-	ctx, cancel := c.f.Deadline(cmd.Context(), 0)
-	defer cancel()
-	lines, state, verdict := p.Stream(), map[string]string{}, api.DeployWaitEvent{}
-	for e, err := range api.WaitFor.Each(ctx, cl, *q) {
+	defer x.close()
+	lines, state, verdict := x.p.Stream(), map[string]string{}, api.DeployWaitEvent{}
+	for e, err := range api.WaitFor.Each(x.ctx, x.cl, *q) {
 		if err != nil {
-			return ended(lines, waitedTooLong(ctx, err, "the expressions", state))
+			return ended(lines, waitedTooLong(x.ctx, err, "the expressions", state))
 		}
 		if e.Type == "verdict" {
 			verdict = e

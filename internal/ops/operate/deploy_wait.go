@@ -3,20 +3,17 @@ package operate
 import (
 	"context"
 	"iter"
-	"slices"
 	"time"
 
 	"github.com/aictl/aictl/internal/alerts"
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/deploy"
+	"github.com/aictl/aictl/internal/deploy/asker"
 	"github.com/aictl/aictl/internal/fail"
 )
 
-// Bounds of a wait.
-const (
-	minInterval = 200 * time.Millisecond
-	askWithin   = 10 * time.Second
-)
+// minInterval is how often a wait may ask.
+const minInterval = 200 * time.Millisecond
 
 func deployWait(ctx context.Context, d Deps, in api.DeployWaitInput) iter.Seq2[api.DeployWaitEvent, error] {
 	return func(yield func(api.DeployWaitEvent, error) bool) {
@@ -76,57 +73,7 @@ func (d Deps) waitOptions(in api.DeployWaitInput) (deploy.WaitOptions, error) {
 }
 
 // asker asks metrics and alerts, where the context has them.
-func (d Deps) asker() deploy.Asker {
-	var a deploy.Asker
-	if d.Metrics != nil {
-		a.Metric = d.metricValues
-	}
-	if d.Alerts != nil {
-		a.Alert = d.firing
-	}
-	return a
-}
-
-func (d Deps) metricValues(ctx context.Context, query string) ([]float64, error) {
-	ctx, cancel := context.WithTimeout(ctx, askWithin)
-	defer cancel()
-	q, err := d.Metrics(ctx)
-	if err != nil {
-		return nil, err
-	}
-	r, err := q.Instant(ctx, query, time.Time{})
-	if err != nil {
-		return nil, err
-	}
-	var out []float64
-	for _, s := range r.Series {
-		if n := len(s.Samples); n > 0 {
-			out = append(out, float64(s.Samples[n-1].Value))
-		}
-	}
-	return out, nil
-}
-
-func (d Deps) firing(ctx context.Context, matchers string) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, askWithin)
-	defer cancel()
-	m, err := alerts.Parse(matchers)
-	if err != nil {
-		return 0, err
-	}
-	manager, err := d.Alerts(ctx)
-	if err != nil {
-		return 0, err
-	}
-	list, failed, err := manager.Alerts(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if i := slices.IndexFunc(failed, func(f api.BackendFailure) bool { return !f.Covered }); i >= 0 {
-		return 0, fail.New(fail.Unavailable, "%s did not answer: %s", failed[i].Backend, failed[i].Message)
-	}
-	return len(alerts.Select(list, api.AlertFilter{State: "firing"}, m)), nil
-}
+func (d Deps) asker() deploy.Asker { return asker.Of(d.Metrics, d.Alerts) }
 
 func deployVerify(ctx context.Context, d Deps, in api.DeployVerifyInput) iter.Seq2[api.DeployWaitEvent, error] {
 	return func(yield func(api.DeployWaitEvent, error) bool) {

@@ -8,6 +8,7 @@ import (
 	"github.com/aictl/aictl/internal/alerts"
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/deploy"
+	"github.com/aictl/aictl/internal/deploy/asker"
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/incident/gate"
 	"github.com/aictl/aictl/internal/op"
@@ -81,45 +82,4 @@ func (d Deps) waitFor(ctx context.Context, in api.WaitInput) iter.Seq2[api.Deplo
 }
 
 // asker asks metrics and alerts, where the context has them.
-func (d Deps) asker() deploy.Asker {
-	const within = 10 * time.Second
-	var a deploy.Asker
-	if d.Metrics != nil {
-		a.Metric = func(ctx context.Context, query string) ([]float64, error) {
-			ctx, cancel := context.WithTimeout(ctx, within)
-			defer cancel()
-			q, err := d.Metrics(ctx)
-			if err != nil {
-				return nil, err
-			}
-			r, err := q.Instant(ctx, query, time.Time{})
-			if err != nil {
-				return nil, err
-			}
-			var out []float64
-			for _, s := range r.Series {
-				if n := len(s.Samples); n > 0 {
-					out = append(out, float64(s.Samples[n-1].Value))
-				}
-			}
-			return out, nil
-		}
-	}
-	if d.Alerts != nil {
-		a.Alert = func(ctx context.Context, matchers string) (int, error) {
-			ctx, cancel := context.WithTimeout(ctx, within)
-			defer cancel()
-			m, err := alerts.Parse(matchers)
-			if err != nil {
-				return 0, err
-			}
-			manager, err := d.Alerts(ctx)
-			if err != nil {
-				return 0, err
-			}
-			list, _, err := manager.Alerts(ctx)
-			return len(alerts.Select(list, api.AlertFilter{State: "firing"}, m)), err
-		}
-	}
-	return a
-}
+func (d Deps) asker() deploy.Asker { return asker.Of(d.Metrics, d.Alerts) }
