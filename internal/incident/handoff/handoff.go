@@ -77,12 +77,12 @@ func alerts(f Facts) []api.HandoffItem {
 		switch {
 		case a.Ack != nil && a.Ack.Until.Sub(f.Now) < time.Hour:
 			item.Action, item.Who = true, a.Ack.By
-			item.Text = fmt.Sprintf("%s is with %s, and comes back in %s", name, a.Ack.By, a.Ack.Until.Sub(f.Now).Round(time.Minute))
+			item.Text = fmt.Sprintf("%s is with %s, and comes back in %s", name, a.Ack.By, length(a.Ack.Until.Sub(f.Now)))
 			item.Command = line("alerts", "ack", a.Name, "--comment", "taken over")
 		case a.Ack != nil:
 			item.Who, item.Text = a.Ack.By, fmt.Sprintf("%s is with %s: %s", name, a.Ack.By, a.Ack.Comment)
 		case a.State == "firing":
-			item.Action, item.Text = true, fmt.Sprintf("%s fires since %s, and nobody has it: %s", name, ago(f.Now, a.Started), a.Summary)
+			item.Action, item.Text = true, fmt.Sprintf("%s has been firing for %s, and nobody has it: %s", name, length(f.Now.Sub(a.Started)), a.Summary)
 		case a.State == "silenced":
 			item.Text = name + " fires behind a silence"
 		default:
@@ -102,7 +102,7 @@ func silences(f Facts) []api.HandoffItem {
 		item := api.HandoffItem{Kind: "silence", Object: "silence/" + s.ID, Who: s.By, Time: s.Ends.UTC()}
 		switch {
 		case s.Hits > 0 && s.Ends.Sub(f.Now) < f.Soon:
-			item.Action, item.Text = true, fmt.Sprintf("the silence of %s ends in %s and still keeps %d quiet: %s", s.Matchers, s.Ends.Sub(f.Now).Round(time.Minute), s.Hits, s.Comment)
+			item.Action, item.Text = true, fmt.Sprintf("the silence of %s ends in %s and still keeps %d quiet: %s", s.Matchers, length(s.Ends.Sub(f.Now)), s.Hits, s.Comment)
 			item.Command = line("alerts", "list", "--state", "silenced")
 		case s.Stale != "":
 			item.Text, item.Command = fmt.Sprintf("the silence of %s can go: %s", s.Matchers, s.Stale), line("alerts", "unsilence", s.ID)
@@ -154,10 +154,10 @@ func secrets(f Facts) []api.HandoffItem {
 		item := api.HandoffItem{Kind: "secret", Object: s.Ref, Time: s.Rotated.UTC(), Command: line("secrets", "rotate", s.Ref, "--dry-run=server")}
 		switch {
 		case !s.Deletion.IsZero() && s.Deletion.Sub(f.Now) < f.Soon:
-			item.Action, item.Text = true, fmt.Sprintf("%s is deleted in %s", s.Ref, s.Deletion.Sub(f.Now).Round(time.Minute))
+			item.Action, item.Text = true, fmt.Sprintf("%s is deleted in %s", s.Ref, length(s.Deletion.Sub(f.Now)))
 			item.Command = line("secrets", "history", s.Ref)
 		case s.Overdue:
-			item.Action, item.Text = true, fmt.Sprintf("%s was rotated %s ago, and may be %s old", s.Ref, ago(f.Now, s.Rotated), time.Duration(s.MaxAge))
+			item.Action, item.Text = true, fmt.Sprintf("%s was rotated %s ago, and may be %s old", s.Ref, length(f.Now.Sub(s.Rotated)), length(time.Duration(s.MaxAge)))
 		default:
 			continue
 		}
@@ -165,7 +165,7 @@ func secrets(f Facts) []api.HandoffItem {
 	}
 	for _, r := range f.Rotations {
 		if r.Open {
-			out = append(out, api.HandoffItem{Kind: "rotation", Action: true, Object: r.Ref, Text: fmt.Sprintf("the rotation of %s stands at %s", r.Ref, r.Step), Command: line("secrets", "rotate", "--resume", r.ID)})
+			out = append(out, api.HandoffItem{Kind: "rotation", Action: true, Object: r.Ref, Text: fmt.Sprintf("the rotation of %s stands at %s", r.Ref, r.Step), Command: line("secrets", "rotate", r.Ref, "--resume", r.ID)})
 		}
 	}
 	return out
@@ -220,13 +220,15 @@ func changes(f Facts) []api.HandoffItem {
 	return out
 }
 
-func ago(now, t time.Time) string {
-	d := now.Sub(t)
+// length is a duration as a person says it: no more of it than counts.
+func length(d time.Duration) string {
 	switch {
 	case d >= 48*time.Hour:
 		return fmt.Sprintf("%d days", int(d.Hours()/24))
 	case d >= 2*time.Hour:
 		return fmt.Sprintf("%d hours", int(d.Hours()))
+	case d >= 2*time.Minute:
+		return fmt.Sprintf("%d minutes", int(d.Minutes()))
 	}
-	return d.Round(time.Minute).String()
+	return fmt.Sprintf("%d seconds", max(0, int(d.Seconds())))
 }
