@@ -82,6 +82,10 @@ func cutBaseline(text string) (plain string, factor float64, relative bool) {
 	return text[:m[3]] + " 0", factor, true
 }
 
+// leastBase is how many moments of the baseline must have a value: what has just
+// begun to be is no measure of itself.
+const leastBase = 3
+
 // base is the median of an expression over the baseline.
 func (g *run) base(ctx context.Context, q metrics.Querier, expr string) (float64, bool) {
 	w, err := metrics.NewWindow(g.baseFrom, g.baseTo, 0, g.baseTo)
@@ -93,12 +97,17 @@ func (g *run) base(ctx context.Context, q metrics.Querier, expr string) (float64
 		return 0, false
 	}
 	var all []float64
+	moments := map[int64]bool{}
 	for _, s := range r.Series {
 		for _, p := range s.Samples {
 			if v := float64(p.Value); !math.IsNaN(v) && !math.IsInf(v, 0) {
 				all = append(all, v)
+				moments[p.Time.UnixMilli()] = true
 			}
 		}
+	}
+	if len(moments) < leastBase {
+		return 0, false
 	}
 	return median(all)
 }
@@ -142,11 +151,15 @@ func judgeSeries(list []api.MetricSeries, e deploy.Expr) finding {
 }
 
 // gone says what was there some minutes ago and is no longer: a series of the
-// expression, or a target that was scraped.
+// expression, or a target that was scraped. Where that cannot be asked, nobody
+// knows that all are there.
 func (g *run) gone(ctx context.Context, q metrics.Querier, expr string, now []api.MetricSeries, at time.Time) string {
+	unasked := func(err error) string {
+		return "whether series have gone is not known: " + err.Error()
+	}
 	before, err := q.Instant(ctx, expr, at.Add(-memory))
 	if err != nil {
-		return ""
+		return unasked(err)
 	}
 	have := map[string]bool{}
 	for _, s := range now {
@@ -162,7 +175,10 @@ func (g *run) gone(ctx context.Context, q metrics.Querier, expr string, now []ap
 		return fmt.Sprintf("%d of %d series of %s ago have gone: %s", len(lost), len(before.Series), memory, lost[0])
 	}
 	down, err := q.Instant(ctx, "count(up == 0 and on (job, instance) up offset 5m == 1)", at)
-	if err == nil && len(down.Series) == 1 && len(down.Series[0].Samples) > 0 && float64(down.Series[0].Samples[0].Value) > 0 {
+	if err != nil {
+		return unasked(err)
+	}
+	if len(down.Series) == 1 && len(down.Series[0].Samples) > 0 && float64(down.Series[0].Samples[0].Value) > 0 {
 		return fmt.Sprintf("%s targets that were scraped %s ago are down", number(float64(down.Series[0].Samples[0].Value)), memory)
 	}
 	return ""

@@ -85,7 +85,8 @@ func (o objective) selector() string {
 }
 
 // look measures every row of the table. The first row that both windows exceed
-// fails; the fastest row must be known for the check to pass.
+// fails; for the check to pass the fastest row must be known, and the long window
+// of any whose short one is exceeded.
 func (o objective) look(ctx context.Context, q metrics.Querier, now time.Time) finding {
 	goal := o.goal
 	if o.errors == "" {
@@ -99,6 +100,7 @@ func (o objective) look(ctx context.Context, q metrics.Querier, now time.Time) f
 		goal = v
 	}
 	worst := finding{state: deploy.Unknown, message: "no data over " + slo.Burns()[0].ShortName()}
+	var open finding // of a row that cannot be told; a later one may still fail
 	burned := 0.0
 	for i, row := range slo.Burns() {
 		limit := row.Factor * (1 - goal)
@@ -123,11 +125,16 @@ func (o objective) look(ctx context.Context, q metrics.Querier, now time.Time) f
 			return finding{state: deploy.False, message: fact.Text, evidence: []api.Fact{fact}}
 		case !knownShort && i == 0:
 			return worst
+		case knownShort && short > limit && !knownLong:
+			open = unknown("the budget burns %.1f times too fast over %s, and over %s there is no data", short/(1-goal), row.ShortName(), row.LongName())
 		case knownShort:
 			burned = max(burned, short/(1-goal))
 			fact.Text = fmt.Sprintf("the budget burns %.2f times as fast as it may", burned)
 			worst = finding{state: deploy.True, message: fact.Text, evidence: []api.Fact{fact}}
 		}
+	}
+	if open.message != "" {
+		return open
 	}
 	return worst
 }
