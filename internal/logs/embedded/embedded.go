@@ -88,6 +88,7 @@ type Store struct {
 	id     string // of the data, so that a position of other data is known
 	recent *ring
 	stats  stats
+	turns  turns
 
 	mu     sync.Mutex // serialises ingestion: numbers are in the order of arrival
 	last   uint64     // the last number given; guarded by mu
@@ -126,7 +127,7 @@ func Open(o Options) (_ *Store, err error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fail.Wrap(fail.Failed, err, "making the log store's directory").Hint("look at the permissions of %s", o.Dir)
 	}
-	s := &Store{o: o, recent: newRing(o.Recent)}
+	s := &Store{o: o, recent: newRing(o.Recent), turns: newTurns()}
 	if s.id, err = identity(filepath.Join(o.Dir, "id")); err != nil {
 		return nil, err
 	}

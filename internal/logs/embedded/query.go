@@ -25,6 +25,9 @@ const (
 	sliceRows = 20_000
 	// buckets is how many counts a window is looked at with.
 	buckets = 64
+	// fewRows is the least that a slice is made for: the newest 20 lines need
+	// no more, and each slice costs a question.
+	fewRows = 500
 )
 
 // run asks the engine in LogsQL, within the window, and gives every row to f.
@@ -37,6 +40,11 @@ func (s *Store) run(ctx context.Context, query string, from, to time.Time, f fun
 	}
 	start, end := span(from, to)
 	q.AddTimeFilter(start, end)
+	leave, err := s.turns.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	var mu sync.Mutex
 	write := func(_ uint, block *logstorage.DataBlock) {
 		mu.Lock()
@@ -129,14 +137,28 @@ func compare(a, b uint64) int {
 
 // slices cuts a window so that none holds many more than sliceRows rows of
 // the query, and yields those that hold any; the newest first where newest is
-// set. One instant is not cut further.
-func (s *Store) slices(ctx context.Context, query string, from, to time.Time, newest bool) iter.Seq2[[2]time.Time, error] {
-	return func(yield func([2]time.Time, error) bool) { s.cut(ctx, query, from, to, newest, yield) }
+// set. One instant is not cut further. limit is how many rows the caller wants,
+// 0 is all: the first slice is made for so many, and each further one for four
+// times as many, because the rows so far did not fit what is asked.
+func (s *Store) slices(ctx context.Context, query string, from, to time.Time, newest bool, limit int) iter.Seq2[[2]time.Time, error] {
+	c := cutter{s: s, query: query, newest: newest, rows: sliceRows}
+	if limit > 0 {
+		c.rows = min(max(2*int64(limit), fewRows), sliceRows)
+	}
+	return func(yield func([2]time.Time, error) bool) { c.cut(ctx, from, to, yield) }
 }
 
-func (s *Store) cut(ctx context.Context, query string, from, to time.Time, newest bool, yield func([2]time.Time, error) bool) bool {
+// cutter cuts one window.
+type cutter struct {
+	s      *Store
+	query  string
+	newest bool
+	rows   int64 // of the next slice
+}
+
+func (c *cutter) cut(ctx context.Context, from, to time.Time, yield func([2]time.Time, error) bool) bool {
 	step := max(to.Sub(from)/buckets, 1)
-	counts, err := s.count(ctx, query, from, to, step)
+	counts, err := c.s.count(ctx, c.query, from, to, step)
 	if err != nil {
 		yield([2]time.Time{}, err)
 		return false
@@ -146,7 +168,7 @@ func (s *Store) cut(ctx context.Context, query string, from, to time.Time, newes
 		starts = append(starts, t)
 	}
 	slices.Sort(starts)
-	if newest {
+	if c.newest {
 		slices.Reverse(starts)
 	}
 	within := func(t int64) [2]time.Time {
@@ -162,17 +184,17 @@ func (s *Store) cut(ctx context.Context, query string, from, to time.Time, newes
 	for i := 0; i < len(starts); {
 		at := within(starts[i])
 		rows := counts[starts[i]]
-		if rows > sliceRows && step > 1 {
-			if !s.cut(ctx, query, at[0], at[1], newest, yield) {
+		if rows > c.rows && step > 1 {
+			if !c.cut(ctx, at[0], at[1], yield) {
 				return false
 			}
 			i++
 			continue
 		}
-		for i++; i < len(starts) && rows+counts[starts[i]] <= sliceRows; i++ {
+		for i++; i < len(starts) && rows+counts[starts[i]] <= c.rows; i++ {
 			rows += counts[starts[i]]
 			next := within(starts[i])
-			if newest {
+			if c.newest {
 				at[0] = next[0]
 			} else {
 				at[1] = next[1]
@@ -181,6 +203,7 @@ func (s *Store) cut(ctx context.Context, query string, from, to time.Time, newes
 		if !yield(at, nil) {
 			return false
 		}
+		c.rows = min(4*c.rows, sliceRows)
 	}
 	return true
 }
@@ -216,7 +239,7 @@ func (s *Store) Search(ctx context.Context, q logs.Query) (logs.Result, error) {
 		limit = defaultLimit
 	}
 	var found []numbered
-	for at, err := range s.slices(ctx, t.query, from, to, q.Newest) {
+	for at, err := range s.slices(ctx, t.query, from, to, q.Newest, limit+1) {
 		if err != nil {
 			return logs.Result{}, err
 		}
@@ -259,7 +282,7 @@ func (s *Store) Scan(ctx context.Context, q logs.Query) iter.Seq2[api.LogEntry, 
 		t, fits := translate(q), logs.Matcher(q)
 		from, to := s.window(q)
 		left := q.Limit
-		for at, err := range s.slices(ctx, t.query, from, to, false) {
+		for at, err := range s.slices(ctx, t.query, from, to, false, q.Limit) {
 			if err != nil {
 				yield(api.LogEntry{}, err)
 				return
