@@ -176,9 +176,14 @@ func (a *analysis) whatIsMissing() string {
 	return "there is no data from " + strings.Join(names, ", ")
 }
 
-// conclude says what the ranking comes to.
+// conclude says what the ranking comes to. Where not every source of changes
+// has answered, nothing is said of changes that were not seen.
 func (a *analysis) conclude(kept []*suspect) {
-	blind := !a.knows(ofChanges)
+	unseen := a.unseenChanges()
+	noChange := " No change explains it."
+	if unseen != "" {
+		noChange = ""
+	}
 	switch {
 	case len(kept) == 0 || float64(kept[0].Confidence) < 0.2:
 		a.out.Verdict = api.WhyUnclear
@@ -189,21 +194,39 @@ func (a *analysis) conclude(kept []*suspect) {
 	case kept[0].Kind == api.CauseChange:
 		a.out.Verdict = api.WhyCause
 		a.out.Summary = fmt.Sprintf("%s (%s).", sentence(kept[0].Title), percent(kept[0].Confidence))
+	case unseen != "": // it may be the consequence of one
+		a.out.Verdict = api.WhyUnclear
+		a.out.Summary = fmt.Sprintf("%s (%s).", sentence(kept[0].Title), percent(kept[0].Confidence))
 	default:
 		a.out.Verdict = api.WhyNoChange
-		a.out.Summary = fmt.Sprintf("%s (%s). No change explains it.", sentence(kept[0].Title), percent(kept[0].Confidence))
+		a.out.Summary = fmt.Sprintf("%s (%s).%s", sentence(kept[0].Title), percent(kept[0].Confidence), noChange)
 	}
 	if a.out.Verdict == api.WhyUnclear && !slices.ContainsFunc(kept, func(x *suspect) bool { return x.Kind == api.CauseChange }) {
-		a.out.Summary += " No change explains it."
+		a.out.Summary += noChange
 	}
-	if blind {
-		a.out.Summary = strings.ReplaceAll(a.out.Summary, " No change explains it.", "")
-		a.out.Summary += " What was changed is not known."
-	}
+	a.out.Summary += unseen
 	if !a.knows(ofMetrics) && !a.knows(ofChanges) && !a.knows(ofLogs) {
 		a.out.Verdict = api.WhyNoData
 		a.out.Summary = fmt.Sprintf("It cannot be told: %s.", a.whatIsMissing())
 	}
+}
+
+// unseenChanges is a sentence about the sources of changes that did not answer,
+// empty where all did.
+func (a *analysis) unseenChanges() string {
+	var sources []string
+	for _, u := range a.out.Unknown {
+		if u.Backend == ofChanges {
+			return " What was changed is not known."
+		}
+		if source, ok := strings.CutPrefix(u.Backend, ofChanges+" of "); ok {
+			sources = append(sources, source)
+		}
+	}
+	if len(sources) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" What was changed in %s is not known.", strings.Join(sources, ", "))
 }
 
 func percent(n op.Number) string { return fmt.Sprintf("%.0f %%", 100*float64(n)) }
