@@ -39,7 +39,10 @@ func (o Outcome) right(c api.WhyCandidate) bool {
 			return false
 		}
 		if c.Change.Kind == api.ChangeSecret && slices.Contains(t.Changes, api.ChangeSecret) {
-			return true
+			// A secret may be no service's; the vault's are named by their world,
+			// and those of another world explain nothing here.
+			path, ofVault := strings.CutPrefix(c.Change.Object, "vault:")
+			return !ofVault || strings.HasPrefix(path, o.Prefix)
 		}
 		return service && (len(t.Changes) == 0 || slices.Contains(t.Changes, c.Change.Kind))
 	}
@@ -47,10 +50,10 @@ func (o Outcome) right(c api.WhyCandidate) bool {
 }
 
 // First reports whether the answer's first word is right. Where nothing is
-// wrong, the answer must say so or that it is unclear.
+// wrong, the answer must say so or that it is unclear: every world has data.
 func (o Outcome) First() bool {
 	if o.Case.Truth.Kind == "none" {
-		return o.Answer.Verdict == api.WhyHealthy || o.Answer.Verdict == api.WhyUnclear || o.Answer.Verdict == api.WhyNoData
+		return o.Answer.Verdict == api.WhyHealthy || o.Answer.Verdict == api.WhyUnclear
 	}
 	return o.Rank() == 1
 }

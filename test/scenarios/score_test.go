@@ -57,6 +57,13 @@ func TestScore(t *testing.T) {
 	require.True(t, outcome(truth, api.WhyCause, rollout("w1-web", "rollout")).First())
 	require.False(t, outcome(truth, api.WhyCause, rollout("w1-cart", "rollout")).First(), "another service")
 	require.False(t, outcome(truth, api.WhyCause, rollout("w1-web", "scale")).First(), "another change")
+	rotated := Truth{Kind: api.CauseChange, Service: "web", Changes: []string{api.ChangeSecret}}
+	secret := func(object string) api.WhyCandidate {
+		return api.WhyCandidate{Rank: 1, Kind: api.CauseChange, Change: &api.Change{Kind: api.ChangeSecret, Object: object}}
+	}
+	require.True(t, outcome(rotated, api.WhyCause, secret("vault:w1-web/token")).First())
+	require.False(t, outcome(rotated, api.WhyCause, secret("vault:w2-web/token")).First(), "another world's")
+	require.False(t, outcome(Truth{Kind: "none"}, api.WhyNoData).First(), "every world has data")
 	none := Truth{Kind: "none"}
 	require.True(t, outcome(none, api.WhyHealthy).First())
 	require.False(t, outcome(none, api.WhyCause, rollout("w1-web", "rollout")).First())
