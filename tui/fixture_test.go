@@ -101,7 +101,7 @@ func alertsWorld(p *tuitest.Platform, say func(string) string, seen asked) {
 	tuitest.Answer(p, api.AlertsSilences, api.SilenceList{Silences: []api.Silence{{ID: "s1", State: "active", Matchers: `alertname="ServiceLatencyHigh"`, By: "bob", Comment: say("known"), Starts: start.Add(-time.Hour), Ends: start.Add(time.Hour), Hits: 1}}, Failed: []api.BackendFailure{}})
 	tuitest.Query(p, api.AlertsHistory, func(in api.AlertHistoryInput) ([]api.AlertPast, error) {
 		seen("alerts.history", in.From, in.To)
-		return []api.AlertPast{{Kind: "firing", Name: firing.Name, Labels: firing.Labels, Start: firing.Started, Source: "ALERTS"}}, nil
+		return historyWorld(firing, say, in.From, in.To), nil
 	})
 	tuitest.Answer(p, api.AlertsRules, []api.AlertRule{{Name: firing.Name, Group: "services", Expr: "service:errors:ratio > 0.05", State: "firing", Health: "ok", Firing: 1, Evaluated: start}})
 	tuitest.Answer(p, api.AlertsPreview, api.Preview{Matchers: "service=checkout", Now: []api.Alert{firing}, Past: []api.PreviewPast{}, Since: start.Add(-7 * 24 * time.Hour), Failed: []api.BackendFailure{}, Warnings: []string{}})
@@ -114,6 +114,35 @@ func alertsWorld(p *tuitest.Platform, say func(string) string, seen asked) {
 	tuitest.Change(p, api.AlertsUnsilence, func(in api.UnsilenceInput) string { return in.IDs }, func(api.UnsilenceInput) (api.SilenceList, error) {
 		return api.SilenceList{}, nil
 	})
+}
+
+// historyWorld is what fired and was done in a window: the alert that fires now,
+// one that came and went an hour ago and was taken over, and one of a disk that
+// has fired for two hours.
+func historyWorld(firing api.Alert, say func(string) string, from, to time.Time) []api.AlertPast {
+	at := func(d time.Duration) *time.Time { t := start.Add(d); return &t }
+	errors := map[string]string{"alertname": "ServiceErrorsHigh", "service": "chat", "severity": "warning", "team": say("talk")}
+	disk := map[string]string{"alertname": "DiskLow", "severity": "critical", "instance": say("db-1")}
+	all := []api.AlertPast{
+		{Kind: "firing", Name: "DiskLow", Labels: disk, Start: start.Add(-2 * time.Hour), Source: "ALERTS"},
+		{Kind: "firing", Name: "ServiceErrorsHigh", Labels: errors, Start: start.Add(-70 * time.Minute), End: at(-48 * time.Minute), Source: "ALERTS"},
+		{Kind: "ack", Name: "ServiceErrorsHigh", Labels: map[string]string{}, Matchers: `alertname="ServiceErrorsHigh" service="chat"`, Start: start.Add(-65 * time.Minute), By: "ann", Text: say("looking"), Source: "record"},
+		{Kind: "firing", Name: firing.Name, Labels: firing.Labels, Start: firing.Started, Source: "ALERTS"},
+	}
+	out := []api.AlertPast{}
+	for _, one := range all {
+		if one.Start.After(to) || one.End != nil && one.End.Before(from) {
+			continue
+		}
+		if one.Kind == "firing" && one.Start.Before(from) {
+			one.Start = from
+		}
+		if one.End != nil && one.End.After(to) {
+			one.End = nil
+		}
+		out = append(out, one)
+	}
+	return out
 }
 
 // series is a curve that steps from one level to another in its middle, with a
@@ -136,6 +165,10 @@ func series(name string, before, after float64) []api.MetricSeries {
 
 func metricsWorld(p *tuitest.Platform, seen asked) {
 	tuitest.Query(p, api.MetricsRange, func(in api.MetricRangeInput) (api.MetricRange, error) {
+		seen("metrics.range", in.From, in.To)
+		if in.To.Before(start.Add(-time.Minute)) {
+			return measuredThen(in), nil
+		}
 		return api.MetricRange{Query: in.Query, From: start.Add(-time.Hour), To: start, Step: op.Duration(time.Minute), Series: series("q", 1, 4), Warnings: []string{}, Infos: []string{}}, nil
 	})
 	tuitest.Query(p, api.MetricsPlot, func(in api.MetricPlotInput) (api.MetricPlot, error) {
@@ -149,6 +182,34 @@ func metricsWorld(p *tuitest.Platform, seen asked) {
 	tuitest.Answer(p, api.MetricsLabels, []api.MetricLabel{{Name: "service"}, {Name: "job"}})
 	tuitest.Answer(p, api.MetricsTop, api.MetricTop{Query: "top", Window: op.Duration(time.Hour), Rows: []api.MetricTopRow{{Labels: map[string]string{"service": "checkout"}, Value: 4, Before: 1, Change: 3, Recent: []api.Number{1, 1, 2, 4}}}, Total: 1})
 	tuitest.Answer(p, api.MetricsQuery, api.MetricInstant{Query: "q", Type: "vector", Time: start, Series: series("q", 1, 4), Warnings: []string{}, Infos: []string{}})
+}
+
+// measuredThen is a range of the past: half of checkout's replicas were up, and
+// a fifth of chat's calls failed while its alert fired.
+func measuredThen(in api.MetricRangeInput) api.MetricRange {
+	out := api.MetricRange{Query: in.Query, From: in.From.Truncate(time.Minute), To: in.To.Truncate(time.Minute), Step: op.Duration(time.Minute), Warnings: []string{}, Infos: []string{}}
+	for _, service := range []string{"chat", "checkout"} {
+		s := api.MetricSeries{Labels: map[string]string{"service": service}}
+		for t := out.From; !t.After(out.To); t = t.Add(time.Minute) {
+			failing := service == "chat" && t.After(start.Add(-71*time.Minute)) && t.Before(start.Add(-48*time.Minute))
+			v := 4 + math.Sin(float64(t.Minute()))
+			switch {
+			case strings.Contains(in.Query, "up{"):
+				if v = 1; service == "checkout" {
+					v = 0.5
+				}
+			case strings.Contains(in.Query, "errors") && failing:
+				v = 0.2
+			case strings.Contains(in.Query, "errors"):
+				v = 0
+			case strings.Contains(in.Query, "p95"):
+				v /= 100
+			}
+			s.Samples = append(s.Samples, api.MetricSample{Time: t, Value: api.Number(v)})
+		}
+		out.Series = append(out.Series, s)
+	}
+	return out
 }
 
 func entries(n int, say func(string) string) []api.LogEntry {

@@ -109,7 +109,7 @@ func (a *App) act(id, key string) tea.Cmd {
 	case "app.help":
 		a.push(newPage(a.env, "Help", a.helpLines()))
 	case "app.back":
-		a.escape()
+		return a.escape()
 	case "app.why":
 		return a.follow("incident", key)
 	case "app.logs":
@@ -129,9 +129,9 @@ func (a *App) act(id, key string) tea.Cmd {
 	case "window.out":
 		return a.setWindow(w.Zoom(2, now))
 	case "window.scrub-back":
-		a.env.Window = w.Scrub(-1, now)
+		return a.scrub(w.Scrub(-1, now))
 	case "window.scrub-forward":
-		a.env.Window = w.Scrub(1, now)
+		return a.scrub(w.Scrub(1, now))
 	case "window.mark":
 		a.env.Window = w.Mark(now)
 	case "window.compare":
@@ -164,19 +164,21 @@ func (a *App) act(id, key string) tea.Cmd {
 }
 
 // escape leaves what is innermost.
-func (a *App) escape() {
+func (a *App) escape() tea.Cmd {
 	p := a.current()
 	if p.Escape() {
-		return
+		return nil
 	}
 	name := p.Info().Name
 	if a.filters[name] != "" {
 		a.setFilter("")
-		return
+		return nil
 	}
-	if !a.back() {
-		a.say("", "this is the first screen; q leaves")
+	if a.back() {
+		return a.again()
 	}
+	a.say("", "this is the first screen; q leaves")
+	return nil
 }
 
 // copyCommand shows and copies the command that shows the same.

@@ -76,6 +76,18 @@ func (a *App) back() bool {
 	return true
 }
 
+// again brings the pane that one came back to up to what was moved meanwhile:
+// the window, the contexts, the time cursor.
+func (a *App) again() tea.Cmd {
+	p := a.current()
+	cmds := []tea.Cmd{p.Update(pane.Scrubbed{})}
+	if name := p.Info().Name; a.behind[name] {
+		delete(a.behind, name)
+		cmds = append(cmds, p.Refresh())
+	}
+	return tea.Batch(cmds...)
+}
+
 // follow opens what the row under the cursor is about in another pane.
 func (a *App) follow(name, key string) tea.Cmd {
 	s := a.current().Subject()
@@ -109,6 +121,12 @@ func (a *App) follow(name, key string) tea.Cmd {
 func (a *App) setWindow(w pane.Window) tea.Cmd {
 	a.env.Window = w
 	return a.everywhere()
+}
+
+// scrub moves the time cursor: no question is asked anew for it.
+func (a *App) scrub(w pane.Window) tea.Cmd {
+	a.env.Window = w
+	return a.current().Update(pane.Scrubbed{})
 }
 
 // everywhere asks the front pane again and notes that the others must.

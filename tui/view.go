@@ -3,7 +3,6 @@ package tui
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
@@ -126,21 +125,13 @@ func (a *App) barLine() string {
 // live, or its bounds; then the cursor.
 func (a *App) windowText() string {
 	w, zone := a.env.Window, a.env.Zone
-	from, to := a.env.Bounds()
-	dash, dot := "–", "◆"
+	dot := "◆"
 	if a.env.ASCII {
-		dash, dot = "-", "@"
+		dot = "@"
 	}
 	text := "last " + pane.Short(w.Span) + " live"
 	if !w.Live {
-		first, last := "15:04", "15:04"
-		if !sameDay(from, a.env.Now, zone) {
-			first = "2 Jan 15:04"
-		}
-		if !sameDay(from, to, zone) {
-			last = "2 Jan 15:04"
-		}
-		text = from.In(zone).Format(first) + dash + to.In(zone).Format(last) + " (" + pane.Short(w.Span) + ")"
+		text = a.env.Stretch() + " (" + pane.Short(w.Span) + ")"
 	}
 	if !w.Cursor.IsZero() {
 		text += " " + dot + w.Cursor.In(zone).Format("15:04:05")
@@ -155,12 +146,6 @@ func (a *App) windowText() string {
 		text += "  " + a.env.Now.In(zone).Format("15:04:05")
 	}
 	return text
-}
-
-func sameDay(a, b time.Time, zone *time.Location) bool {
-	ay, am, ad := a.In(zone).Date()
-	by, bm, bd := b.In(zone).Date()
-	return ay == by && am == bm && ad == bd
 }
 
 // tabsLine names the panes; the narrow form has the numbers and the front one.

@@ -611,7 +611,7 @@ func TestRecordAndBack(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, api.AlertPast{
 		Kind: "ack", Name: "A", By: "ann", Source: "record", Labels: map[string]string{"alertname": "A"},
-		Text: `alertname="A" größe="a b" ` + "looking\n\x1b[2J",
+		Matchers: `alertname="A" größe="a b"`, Text: `alertname="A" größe="a b" ` + "looking\n\x1b[2J",
 	}, p)
 	b.Reset()
 	Record(context.Background(), slog.New(slog.NewJSONHandler(&b, nil)), "silence", s, make([]api.Alert, 10_000))

@@ -52,7 +52,7 @@ func FromRecord(e api.LogEntry) (api.AlertPast, bool) {
 	}
 	p := api.AlertPast{
 		Kind: doc.Event.Action, Name: doc.Aictl.Alert, Start: e.Time.UTC(), By: doc.User.Name, Source: "record",
-		Text: strings.TrimSpace(doc.Aictl.Matchers + " " + doc.Aictl.Comment), Labels: map[string]string{},
+		Matchers: doc.Aictl.Matchers, Text: strings.TrimSpace(doc.Aictl.Matchers + " " + doc.Aictl.Comment), Labels: map[string]string{},
 	}
 	if p.Text == "" {
 		p.Text = doc.Aictl.Summary

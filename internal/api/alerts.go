@@ -163,6 +163,7 @@ type AlertPast struct {
 	End      *time.Time        `json:"end,omitempty" jsonschema:"absent while it lasts"`
 	Duration op.Duration       `json:"duration,omitempty"`
 	By       string            `json:"by,omitempty"`
+	Matchers string            `json:"matchers,omitempty" jsonschema:"which alerts an ack or a silence was for"`
 	Text     string            `json:"text,omitempty"`
 	Source   string            `json:"source" jsonschema:"ALERTS, or the control plane's record"`
 }

@@ -75,6 +75,30 @@ func (e *Env) First() []feed.Context { return e.Contexts[:1] }
 // Bounds are those of the window now.
 func (e *Env) Bounds() (from, to time.Time) { return e.Window.Bounds(e.Now) }
 
+// Stretch is a window that is not live in words: its first and last minute,
+// with the day where it is not today.
+func (e *Env) Stretch() string {
+	from, to := e.Bounds()
+	first, last, dash := "15:04", "15:04", "–"
+	if e.ASCII {
+		dash = "-"
+	}
+	if !e.SameDay(from, e.Now) {
+		first = "2 Jan 15:04"
+	}
+	if !e.SameDay(from, to) {
+		last = "2 Jan 15:04"
+	}
+	return from.In(e.Zone).Format(first) + dash + to.In(e.Zone).Format(last)
+}
+
+// SameDay reports whether two moments are on one day of the person's.
+func (e *Env) SameDay(a, b time.Time) bool {
+	ay, am, ad := a.In(e.Zone).Date()
+	by, bm, bd := b.In(e.Zone).Date()
+	return ay == by && am == bm && ad == bd
+}
+
 // The messages that a pane sends to the app, by a command (Send).
 type (
 	// Goto brings a pane to the front; esc comes back.
@@ -119,6 +143,9 @@ type (
 		Out       any
 		Err       error
 	}
+	// Scrubbed comes to the front pane when the time cursor was moved in the
+	// window; the others see it when they are opened.
+	Scrubbed struct{}
 	// Tick comes to the front pane every second.
 	Tick struct{ Now time.Time }
 )

@@ -1,6 +1,7 @@
 package alerts
 
 import (
+	"cmp"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -26,8 +27,11 @@ func (p *Pane) Actions() []keymap.Action {
 		}
 		return why
 	}
-	hand := readOnly(unless(inList, "it is for the list of alerts"))
+	hand := readOnly(cmp.Or(unless(inList, "it is for the list of alerts"), p.handless()))
 	list := unless(inList && p.detail == nil, "it is for the list of alerts")
+	if list == "" && p.inPast() {
+		list = "a past window has what fired, one after the other"
+	}
 	open := keymap.Action{ID: "alerts.open", Keys: []string{"enter"}, Short: "open", Help: "Open the alert, the group or the rule under the cursor"}
 	if p.preview != nil {
 		open.Short, open.Help, open.Disabled = "go on", "Go on to the plan of the silence", readOnly("")
@@ -146,15 +150,24 @@ func (p *Pane) open() tea.Cmd {
 		p.applyFilter()
 		return pane.Send(pane.Ran{Command: p.Command()})
 	}
-	switch p.view {
+	switch p.front() {
+	case viewFired:
+		if f, ok := p.fired.Current(); ok {
+			cmd := p.openDetail(f.Context, f.Name, f.Name, f.Labels)
+			return tea.Batch(cmd, pane.Send(pane.Ran{Command: p.Command()}))
+		}
 	case viewList:
 		if r, ok := p.list.Current(); ok {
-			cmd := p.openDetail(r.Context, r.Fingerprint, r.Name)
+			cmd := p.openDetail(r.Context, r.Fingerprint, r.Name, r.Labels)
 			return tea.Batch(cmd, pane.Send(pane.Ran{Command: p.Command()}))
 		}
 	case viewHistory:
 		if a, ok := p.past.Current(); ok && a.Name != "" {
-			cmd := p.openDetail(a.Context, a.Name, a.Name)
+			var labels map[string]string
+			if a.Kind == "firing" { // what was done may have been done about several
+				labels = a.Labels
+			}
+			cmd := p.openDetail(a.Context, a.Name, a.Name, labels)
 			return tea.Batch(cmd, pane.Send(pane.Ran{Command: p.Command()}))
 		}
 	case viewRules:
@@ -225,11 +238,23 @@ func (p *Pane) Command() string {
 	switch {
 	case p.preview != nil:
 		return p.command(p.preview.context, "alerts", "preview", p.preview.matchers)
+	case p.detail != nil && p.detail.past:
+		return p.command(p.detail.context, append([]string{"alerts", "history", p.detail.name}, window...)...)
 	case p.detail != nil:
 		return p.command(p.detail.context, "alerts", "show", p.detail.id, "--since", pane.Short(p.env.Window.Span))
 	}
 	words := []string{"alerts", string(p.view)}
-	switch p.view {
+	switch p.front() {
+	case viewFired:
+		words = []string{"alerts", "history"}
+		switch {
+		case p.within == "":
+		case p.by == "name":
+			words = append(words, p.within)
+		case p.within != none:
+			words = append(words, "service="+p.within)
+		}
+		words = append(words, window...)
 	case viewSilences:
 		if p.stale {
 			words = append(words, "--stale")
@@ -282,6 +307,10 @@ func (p *Pane) Subject() pane.Subject {
 	case p.view == viewSilences:
 		if s, ok := p.silences.Current(); ok {
 			return pane.Subject{Context: s.Context, Text: s.Matchers}
+		}
+	case p.front() == viewFired:
+		if f, ok := p.fired.Current(); ok {
+			return f.Subject(f.Context)
 		}
 	default:
 		if r, ok := p.list.Current(); ok {

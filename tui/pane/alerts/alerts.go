@@ -5,6 +5,9 @@
 // several it is asked every few seconds. The list's own answer is the truth:
 // a watch says nothing where nothing fires, so that silence alone is never
 // taken for health.
+//
+// In a window of the past the list is what fired in it, from the record; the
+// live list goes on behind it, since hands are laid on what fires now.
 package alerts
 
 import (
@@ -14,6 +17,7 @@ import (
 
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/tui/pane"
+	"github.com/aictl/aictl/tui/past"
 	"github.com/aictl/aictl/tui/say"
 	"github.com/aictl/aictl/tui/widget"
 )
@@ -29,6 +33,8 @@ const (
 	viewSilences view = "silences"
 	viewHistory  view = "history"
 	viewRules    view = "rules"
+	// viewFired is the list where the window is in the past: what fired in it.
+	viewFired view = "fired"
 )
 
 // shown is one list that was asked for: what came, and what did not.
@@ -61,10 +67,15 @@ type Pane struct {
 	gap    []say.Trouble
 	latest latest
 
+	// history is what fired in the window of firedIn, a context; fired shows it.
+	history map[string][]past.Fired
+	firedIn [2]time.Time
+	fired   *widget.Table[fired]
+
 	silences *widget.Table[silence]
 	stale    bool // only silences that keep nothing quiet
 	ended    bool // those that have ended, too
-	past     *widget.Table[past]
+	past     *widget.Table[did]
 	of       string // the alert whose history is shown; empty is all
 	rules    *widget.Table[rule]
 
@@ -85,8 +96,8 @@ type latest struct {
 
 // New makes the pane.
 func New(env *pane.Env) *Pane {
-	p := &Pane{env: env, view: viewList, state: "all", alerts: map[string]row{}, counts: map[string]int{}, slots: map[view]*shown{}}
-	for _, v := range []view{viewList, viewSilences, viewHistory, viewRules} {
+	p := &Pane{env: env, view: viewList, state: "all", alerts: map[string]row{}, history: map[string][]past.Fired{}, counts: map[string]int{}, slots: map[view]*shown{}}
+	for _, v := range []view{viewList, viewSilences, viewHistory, viewRules, viewFired} {
 		p.slots[v] = &shown{}
 	}
 	p.tables()
@@ -106,13 +117,14 @@ func (*Pane) Info() pane.Info { return pane.Info{Name: name, Title: "Alerts", Ke
 // a service alone narrows the list.
 func (p *Pane) Open(s pane.Subject) tea.Cmd {
 	cmds := []tea.Cmd{p.start()}
+	p.scrubbed()
 	switch {
 	case s.Fingerprint != "":
 		p.leave()
-		cmds = append(cmds, p.openDetail(s.Context, s.Fingerprint, s.Alert))
+		cmds = append(cmds, p.openDetail(s.Context, s.Fingerprint, s.Alert, s.Labels))
 	case s.Alert != "":
 		p.leave()
-		cmds = append(cmds, p.openDetail(s.Context, s.Alert, s.Alert))
+		cmds = append(cmds, p.openDetail(s.Context, s.Alert, s.Alert, s.Labels))
 	case s.Service != "":
 		p.leave()
 		p.by, p.within = "service", s.Service
@@ -127,6 +139,12 @@ func (p *Pane) leave() { p.view, p.detail, p.preview = viewList, nil, nil }
 // Refresh implements pane.Pane.
 func (p *Pane) Refresh() tea.Cmd {
 	cmds := []tea.Cmd{p.start(), p.ask(viewList)}
+	if p.inPast() {
+		cmds = append(cmds, p.ask(viewFired))
+	}
+	if p.detail == nil && p.preview == nil {
+		p.applyFilter() // another list may be in front
+	}
 	if p.view != viewList {
 		cmds = append(cmds, p.ask(p.view))
 	}

@@ -51,8 +51,23 @@ func TestEveryFrameFitsWhateverItSays(t *testing.T) {
 		p.detail = &detail{context: "prod", id: "x", name: d.Name, pager: widget.NewPager()}
 		p.detailAnswer(feed.Answer{Results: []feed.Result{{Context: "prod", Out: d}}})
 	}
+	var history []api.AlertPast
+	for i, text := range hostile {
+		labels := map[string]string{"alertname": text, text: text, "service": text, "severity": text}
+		history = append(history, api.AlertPast{Kind: "firing", Name: text, Labels: labels, Start: now.Add(-time.Duration(i) * time.Minute)},
+			api.AlertPast{Kind: "ack", Name: text, Labels: labels, Matchers: "a=b", By: text, Text: text, Start: now.Add(-time.Duration(i) * time.Minute)})
+	}
+	before := func() {
+		p.leave()
+		env.Window.Live, env.Window.End, env.Window.Cursor = false, now, now.Add(-time.Minute)
+		p.startFired()
+		p.firedAnswer(feed.Answer{Results: []feed.Result{{Context: "prod", Out: history}, {Context: "x", Err: fail.New(fail.Unavailable, "%s", hostile[0])}}})
+	}
 	states := map[string]func(){
-		"list": func() { p.leave() }, "groups": func() { p.by = "name"; p.rebuild() }, "silences": func() { p.by = ""; p.view = viewSilences },
+		"list": func() { p.leave() }, "fired": before, "fired page": func() {
+			f, _ := p.fired.Current()
+			p.openDetail("prod", f.Name, f.Name, f.Labels)
+		}, "groups": func() { p.by = "name"; p.rebuild() }, "silences": func() { p.by = ""; p.view = viewSilences },
 		"history": func() { p.view = viewHistory }, "rules": func() { p.view = viewRules }, "detail": detailOf,
 		"preview": func() {
 			p.preview = newPreview("prod", []string{hostile[5], "2h", hostile[0], "yes"}, 48*time.Hour)
@@ -61,7 +76,7 @@ func TestEveryFrameFitsWhateverItSays(t *testing.T) {
 	}
 	for _, skin := range []string{theme.Mono, "default"} {
 		env.Theme, _ = theme.New(skin)
-		for _, name := range []string{"list", "groups", "silences", "history", "rules", "detail", "preview"} {
+		for _, name := range []string{"list", "groups", "silences", "history", "rules", "detail", "preview", "fired", "fired page"} {
 			states[name]()
 			t.Run(skin+"/"+name, func(t *testing.T) {
 				for w := 1; w <= 130; w += 1 + w/6 {
@@ -72,5 +87,6 @@ func TestEveryFrameFitsWhateverItSays(t *testing.T) {
 			})
 		}
 		p.leave()
+		env.Window.Live = true
 	}
 }

@@ -24,6 +24,10 @@ type detail struct {
 	name    string
 	out     *api.AlertDetail
 	runbook *api.Runbook
+	// past says that the page is of a window of the past, and labels are those
+	// of the alert then; nil where only its name is known.
+	past   bool
+	labels map[string]string
 	shown
 	pager *widget.Pager
 	// drawn is what the pager's lines were made for.
@@ -40,13 +44,16 @@ func (d *detail) rows() []row {
 }
 
 // openDetail shows the page of an alert and asks for it.
-func (p *Pane) openDetail(context, id, name string) tea.Cmd {
+func (p *Pane) openDetail(context, id, name string, labels map[string]string) tea.Cmd {
 	if context == "" {
 		context = p.env.Primary().Name
 	}
-	p.detail = &detail{context: context, id: id, name: name, pager: widget.NewPager()}
+	p.detail = &detail{context: context, id: id, name: name, labels: labels, past: p.inPast(), pager: widget.NewPager()}
 	if r, ok := p.alerts[context+"/"+id]; ok { // what the list knows is there at once
-		p.detail.out, p.detail.name = &api.AlertDetail{Alert: r.Alert}, r.Name
+		p.detail.name, p.detail.labels = r.Name, r.Labels
+		if !p.inPast() {
+			p.detail.out = &api.AlertDetail{Alert: r.Alert}
+		}
 	}
 	return p.askDetail()
 }
@@ -59,10 +66,16 @@ func (p *Pane) closeDetail() {
 
 func (p *Pane) askDetail() tea.Cmd {
 	d := p.detail
+	p.turn(d)
 	d.asked, d.at = true, p.env.Now
 	d.changes++
 	in := []feed.Context{p.env.Context(d.context)}
-	cmds := []tea.Cmd{feed.Ask(p.env.Feeds, p.slot("detail"), in, api.AlertsShow, api.AlertShowInput{Alert: d.id, Since: op.Duration(p.env.Window.Span)})}
+	var cmds []tea.Cmd
+	if d.past {
+		cmds = append(cmds, p.askPast(d, in))
+	} else {
+		cmds = append(cmds, feed.Ask(p.env.Feeds, p.slot("detail"), in, api.AlertsShow, api.AlertShowInput{Alert: d.id, Since: op.Duration(p.env.Window.Span)}))
+	}
 	if d.runbook == nil && d.name != "" {
 		cmds = append(cmds, feed.Ask(p.env.Feeds, p.slot("runbook"), in, api.RunbooksShow, api.RunbookInput{Name: d.name}))
 	}
@@ -113,6 +126,9 @@ func (p *Pane) detailLines(width, height int) []string {
 	for _, t := range d.trouble {
 		page.Add(t.Line(th))
 	}
+	if d.past {
+		p.pastLines(page, d)
+	}
 	if d.out == nil {
 		if len(d.trouble) == 0 {
 			page.Line(th.Muted, "asking about "+d.name+"…")
@@ -120,7 +136,9 @@ func (p *Pane) detailLines(width, height int) []string {
 		return page.Lines()
 	}
 	out := d.out
-	p.headLines(page, &out.Alert)
+	if !d.past {
+		p.headLines(page, &out.Alert)
+	}
 	if r := out.Rule; r != nil {
 		expr := strings.Join(strings.Fields(r.Expr), " ")
 		if r.For > 0 {
@@ -209,6 +227,9 @@ func (p *Pane) plotOf(out *api.AlertDetail) (plot.Chart, bool) {
 	if known {
 		c.Thresholds = []float64{limit}
 	}
+	if p.detail.past {
+		c.Marks = append(c.Marks, p.pastMarks(p.detail, from, to)...)
+	}
 	if out.Started.After(from) && out.Started.Before(to) {
 		c.Marks = append(c.Marks, plot.Mark{Time: out.Started, Text: "fires"})
 	}
@@ -221,7 +242,7 @@ func (p *Pane) plotOf(out *api.AlertDetail) (plot.Chart, bool) {
 // detailSubject is what the page is about, with what the alert measures.
 func (d *detail) subject() pane.Subject {
 	if d.out == nil {
-		return pane.Subject{Context: d.context, Alert: d.name}
+		return pane.Subject{Context: d.context, Alert: d.name, Service: d.labels["service"], Labels: d.labels}
 	}
 	r := row{d.context, d.out.Alert}
 	s := subjectOf(&r)

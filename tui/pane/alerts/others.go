@@ -19,7 +19,7 @@ type (
 		Context string
 		api.Silence
 	}
-	past struct {
+	did struct {
 		Context string
 		n       int // its place in the answer: the same alert fires more than once
 		api.AlertPast
@@ -48,16 +48,16 @@ func (p *Pane) otherTables(th func() *theme.Theme) {
 		widget.Column[silence]{Name: "can go", Min: 6, Max: 36, Text: func(s *silence) string { return s.Stale }, Style: func(*silence) theme.Style { return p.env.Theme.Warn }, Drop: 1},
 		widget.Column[silence]{Name: "id", Min: 8, Max: 8, Text: func(s *silence) string { return s.ID }, Drop: 4},
 	)...)
-	p.past = widget.NewTable(th, func(a *past) string { return fmt.Sprint(a.Context, "/", a.n) }, inContext(p.many, func(a *past) string { return a.Context },
-		widget.Column[past]{Name: "start", Min: 8, Max: 19, Text: func(a *past) string { return say.Clock(p.env, a.Start) }, Compare: func(a, b *past) int { return a.Start.Compare(b.Start) }},
-		widget.Column[past]{Name: "what", Min: 8, Max: 10, Text: func(a *past) string { return a.Kind }, Style: func(a *past) theme.Style { return p.env.Theme.Severity(a.Kind) }},
-		widget.Column[past]{Name: "name", Min: 14, Max: 40, Text: func(a *past) string { return a.Name }},
-		widget.Column[past]{Name: "lasted", Min: 6, Max: 9, Right: true, Text: lasted, Compare: func(a, b *past) int { return cmp.Compare(a.Duration, b.Duration) }},
-		widget.Column[past]{Name: "by", Min: 5, Max: 16, Text: func(a *past) string { return a.By }, Drop: 2},
-		widget.Column[past]{Name: "detail", Min: 12, Grow: true, Text: func(a *past) string {
+	p.past = widget.NewTable(th, func(a *did) string { return fmt.Sprint(a.Context, "/", a.n) }, inContext(p.many, func(a *did) string { return a.Context },
+		widget.Column[did]{Name: "start", Min: 8, Max: 19, Text: func(a *did) string { return say.Clock(p.env, a.Start) }, Compare: func(a, b *did) int { return a.Start.Compare(b.Start) }},
+		widget.Column[did]{Name: "what", Min: 8, Max: 10, Text: func(a *did) string { return a.Kind }, Style: func(a *did) theme.Style { return p.env.Theme.Severity(a.Kind) }},
+		widget.Column[did]{Name: "name", Min: 14, Max: 40, Text: func(a *did) string { return a.Name }},
+		widget.Column[did]{Name: "lasted", Min: 6, Max: 9, Right: true, Text: lasted, Compare: func(a, b *did) int { return cmp.Compare(a.Duration, b.Duration) }},
+		widget.Column[did]{Name: "by", Min: 5, Max: 16, Text: func(a *did) string { return a.By }, Drop: 2},
+		widget.Column[did]{Name: "detail", Min: 12, Grow: true, Text: func(a *did) string {
 			return strings.TrimSpace(a.Text + " " + say.Labels(a.Labels, "alertname", "__name__", "alertstate"))
 		}, Drop: 1},
-		widget.Column[past]{Name: "source", Min: 6, Max: 14, Text: func(a *past) string { return a.Source }, Drop: 3},
+		widget.Column[did]{Name: "source", Min: 6, Max: 14, Text: func(a *did) string { return a.Source }, Drop: 3},
 	)...)
 	p.rules = widget.NewTable(th, func(r *rule) string { return fmt.Sprint(r.Context, "/", r.n) }, inContext(p.many, func(r *rule) string { return r.Context },
 		widget.Column[rule]{Name: "state", Min: 8, Max: 8, Text: func(r *rule) string { return r.State }, Style: func(r *rule) theme.Style { return p.env.Theme.Severity(r.State) }},
@@ -94,7 +94,7 @@ func inContext[T any](many bool, of func(*T) string, cols ...widget.Column[T]) [
 	return append([]widget.Column[T]{{Name: "context", Min: 6, Max: 18, Text: of}}, cols...)
 }
 
-func lasted(a *past) string {
+func lasted(a *did) string {
 	switch {
 	case a.Kind != "firing":
 		return ""
@@ -110,7 +110,7 @@ func (p *Pane) otherAnswer(v view, a feed.Answer) {
 	s := p.slots[v]
 	s.trouble = say.Contexts(a.Results)
 	var silences []silence
-	var history []past
+	var history []did
 	var rules []rule
 	answered := false
 	for _, r := range a.Results {
@@ -126,7 +126,7 @@ func (p *Pane) otherAnswer(v view, a feed.Answer) {
 			}
 		case []api.AlertPast:
 			for i, one := range out {
-				history = append(history, past{r.Context, i, one})
+				history = append(history, did{r.Context, i, one})
 			}
 		case []api.AlertRule:
 			for i, one := range out {
@@ -143,7 +143,7 @@ func (p *Pane) otherAnswer(v view, a feed.Answer) {
 		case viewSilences:
 			p.silences.Set(silences)
 		case viewHistory:
-			slices.SortStableFunc(history, func(a, b past) int { return b.Start.Compare(a.Start) })
+			slices.SortStableFunc(history, func(a, b did) int { return b.Start.Compare(a.Start) })
 			p.past.Set(history)
 		case viewRules:
 			slices.SortStableFunc(rules, func(a, b rule) int {

@@ -82,6 +82,7 @@ func (p *Pane) tables() {
 	}
 	p.list = widget.NewTable(th, (*row).key, cols...)
 	p.groups = widget.NewTable(th, func(g *group) string { return g.name }, groups...)
+	p.firedTable(th)
 	p.otherTables(th)
 	for _, ascii := range []*bool{&p.list.ASCII, &p.groups.ASCII, &p.silences.ASCII, &p.past.ASCII, &p.rules.ASCII} {
 		*ascii = p.env.ASCII
@@ -124,6 +125,9 @@ func (p *Pane) rebuild() {
 		p.groups.Set(p.grouped(rows))
 	}
 	p.list.Empty, p.groups.Empty = p.emptyWords(), p.emptyWords()
+	if p.inPast() { // how it is now stands in the list of then
+		p.fillFired()
+	}
 }
 
 // grouped makes groups of rows that are sorted, the worst first.
@@ -190,7 +194,7 @@ func (p *Pane) emptyWords() string {
 }
 
 // grouping reports whether the table in front is that of the groups.
-func (p *Pane) grouping() bool { return p.view == viewList && p.by != "" && p.within == "" }
+func (p *Pane) grouping() bool { return p.front() == viewList && p.by != "" && p.within == "" }
 
 // members are the alerts of a group that are shown.
 func (p *Pane) members(name string) []row {
@@ -207,11 +211,15 @@ func (p *Pane) members(name string) []row {
 // picked are the alerts that a hand is for: that of the page, the marked ones,
 // otherwise the one under the cursor.
 func (p *Pane) picked() []row {
-	if p.detail != nil {
+	switch {
+	case p.detail != nil && p.detail.past:
+		return p.firingNow(p.detail.context, p.detail.name, p.detail.is)
+	case p.detail != nil:
 		return p.detail.rows()
-	}
-	if p.view != viewList {
+	case p.view != viewList:
 		return nil
+	case p.inPast():
+		return p.pickedNow()
 	}
 	var out []row
 	if p.grouping() {

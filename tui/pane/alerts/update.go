@@ -26,8 +26,10 @@ const (
 func (p *Pane) slot(s string) feed.Key { return feed.Key{Pane: name, Slot: s} }
 
 // start asks for the list and opens the watch, where that did not happen yet
-// for these contexts.
-func (p *Pane) start() tea.Cmd {
+// for these contexts, and asks what fired in a window of the past.
+func (p *Pane) start() tea.Cmd { return tea.Batch(p.startList(), p.startFired()) }
+
+func (p *Pane) startList() tea.Cmd {
 	names := make([]string, len(p.env.Contexts))
 	for i, c := range p.env.Contexts {
 		names[i] = c.Name
@@ -72,6 +74,8 @@ func (p *Pane) ask(v view) tea.Cmd {
 		return feed.Ask(f, key, p.env.Contexts, api.AlertsHistory, api.AlertHistoryInput{Matchers: p.of, From: from.UTC(), To: to.UTC()})
 	case viewRules:
 		return feed.Ask(f, key, p.env.Contexts, api.AlertsRules, api.AlertRuleFilter{})
+	case viewFired:
+		return p.askFired(key)
 	}
 	return feed.Ask(f, key, p.env.Contexts, api.AlertsList, api.AlertFilter{State: "all"})
 }
@@ -83,6 +87,8 @@ func (p *Pane) Update(msg tea.Msg) tea.Cmd {
 		return p.answer(msg)
 	case feed.Batch:
 		return p.batch(msg)
+	case pane.Scrubbed:
+		p.scrubbed()
 	case pane.Tick:
 		return p.tick()
 	case pane.Changed:
@@ -100,6 +106,9 @@ func (p *Pane) tick() tea.Cmd {
 	}
 	if s := p.slots[viewList]; s.asked && p.env.Now.Sub(s.at) >= every {
 		cmds = append(cmds, p.ask(viewList))
+	}
+	if s := p.slots[viewFired]; p.inPast() && s.asked && len(s.trouble) > 0 && p.env.Now.Sub(s.at) >= askOthers {
+		cmds = append(cmds, p.ask(viewFired)) // the past does not change, but who keeps it may answer now
 	}
 	if p.view != viewList && p.detail == nil && p.preview == nil && p.env.Window.Live {
 		if s := p.slots[p.view]; s.asked && p.env.Now.Sub(s.at) >= askOthers {
@@ -122,6 +131,8 @@ func (p *Pane) answer(a feed.Answer) tea.Cmd {
 		return p.previewAnswer(a)
 	case string(viewList):
 		p.listAnswer(a)
+	case string(viewFired):
+		p.firedAnswer(a)
 	case string(viewSilences), string(viewHistory), string(viewRules):
 		p.otherAnswer(view(a.Slot), a)
 	}

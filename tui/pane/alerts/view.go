@@ -23,7 +23,9 @@ type table interface {
 
 // table is the one in front.
 func (p *Pane) table() table {
-	switch p.view {
+	switch p.front() {
+	case viewFired:
+		return p.fired
 	case viewSilences:
 		return p.silences
 	case viewHistory:
@@ -55,7 +57,7 @@ func (p *Pane) View(width, height int) string {
 		return p.detailView(width, height)
 	}
 	var head, foot []string
-	if height >= headFrom {
+	if height >= headFrom || height >= troubleFrom && p.front() == viewFired { // which time it is comes first
 		head = append(head, p.headLine(width))
 	}
 	if height >= troubleFrom {
@@ -81,7 +83,11 @@ func (p *Pane) View(width, height int) string {
 // headLine counts what there is and says what is shown of it.
 func (p *Pane) headLine(width int) string {
 	th := p.env.Theme
-	if p.view != viewList {
+	switch p.front() {
+	case viewList:
+	case viewFired:
+		return p.firedHead(width)
+	default:
 		return widget.Columns(th.Title.Render(p.title()), th.Muted.Render(p.table().Position()), width)
 	}
 	var left []string
@@ -117,15 +123,19 @@ func (p *Pane) headLine(width int) string {
 }
 
 func (p *Pane) title() string {
+	now := ""
+	if p.inPast() { // what was so in the window is not kept
+		now = ", as of now"
+	}
 	switch p.view {
 	case viewSilences:
 		switch {
 		case p.stale:
-			return "Silences that keep nothing quiet"
+			return "Silences that keep nothing quiet" + now
 		case p.ended:
-			return "Silences, the ended ones too"
+			return "Silences, the ended ones too" + now
 		}
-		return "Silences"
+		return "Silences" + now
 	case viewHistory:
 		title := "What fired in the last " + say.Long(op.Duration(p.env.Window.Span))
 		if !p.env.Window.Live {
@@ -137,15 +147,22 @@ func (p *Pane) title() string {
 		}
 		return title
 	}
-	return "Alerting rules"
+	return "Alerting rules" + now
 }
 
 // footLines are what did not answer, how old the rest is, and the last thing
 // that the watch saw.
 func (p *Pane) footLines(limit int) []string {
 	th := p.env.Theme
-	s := p.slots[p.view]
+	s := p.slots[p.front()]
 	trouble := s.trouble
+	if p.front() == viewFired {
+		out := say.Troubles(th, trouble, limit)
+		if len(out) < limit-1 { // a low terminal has no line for it
+			out = append(out, th.Muted.Render("< > beyond the window · unknown of then: silences, inhibition and who took over, unless recorded"))
+		}
+		return out
+	}
 	if p.view == viewList {
 		trouble = append(append([]say.Trouble{}, trouble...), p.gap...)
 	}
@@ -166,6 +183,20 @@ func (p *Pane) peek(width, limit int) []string {
 	if p.view != viewList {
 		return nil
 	}
+	line := "─"
+	if p.env.ASCII {
+		line = "-"
+	}
+	page := say.NewPage(p.env.Theme, width)
+	page.Add(p.env.Theme.Muted.Render(strings.Repeat(line, width)))
+	if p.inPast() {
+		f, ok := p.fired.Current()
+		if !ok {
+			return nil
+		}
+		p.pastLines(page, &detail{context: f.Context, name: f.Name, labels: f.Labels})
+		return page.Lines()[:min(len(page.Lines()), limit)]
+	}
 	r, ok := p.list.Current()
 	if p.grouping() {
 		ok = false
@@ -178,12 +209,6 @@ func (p *Pane) peek(width, limit int) []string {
 	if !ok {
 		return nil
 	}
-	line := "─"
-	if p.env.ASCII {
-		line = "-"
-	}
-	page := say.NewPage(p.env.Theme, width)
-	page.Add(p.env.Theme.Muted.Render(strings.Repeat(line, width)))
 	p.headLines(page, &r.Alert)
 	return page.Lines()[:min(len(page.Lines()), limit)]
 }
@@ -193,11 +218,27 @@ func (p *Pane) Click(_, y int) tea.Cmd {
 	if p.preview != nil || p.detail != nil {
 		return nil
 	}
+	if p.front() == viewFired {
+		return p.clickFired(y - p.top)
+	}
 	before := p.Subject()
 	if !p.table().Click(y - p.top) {
 		return nil
 	}
 	if after := p.Subject(); after.Fingerprint != "" && after.Fingerprint == before.Fingerprint && after.Context == before.Context {
+		return p.open()
+	}
+	return nil
+}
+
+func (p *Pane) clickFired(y int) tea.Cmd {
+	key := func() string {
+		if f, ok := p.fired.Current(); ok {
+			return f.key()
+		}
+		return ""
+	}
+	if before := key(); p.fired.Click(y) && key() == before {
 		return p.open()
 	}
 	return nil

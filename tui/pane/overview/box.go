@@ -34,11 +34,17 @@ type box struct {
 // build makes the boxes from what is known.
 func (p *Pane) build() {
 	all := [boxCount][]*row{p.alertRows(), p.serviceRows(), p.rolloutRows(), p.changeRows(), p.backendRows()}
+	if p.inPast() {
+		all[alertsBox], all[servicesBox] = p.firedRows(), p.serviceRowsThen()
+	}
 	problems := [boxCount][]problem{p.alertProblems(), p.serviceProblems(), p.rolloutProblems(), p.changeProblems(), p.problems(p.backends)}
 	sources := [boxCount][]*source{
 		{p.alerts}, {p.list, p.health, p.traffic[0], p.traffic[1], p.traffic[2]}, {p.rollouts}, {p.changes}, {p.backends, p.status},
 	}
-	p.firing = slices.DeleteFunc(slices.Clone(all[alertsBox]), func(r *row) bool { return !r.firing })
+	if p.inPast() {
+		sources[alertsBox], sources[servicesBox] = []*source{p.fired}, []*source{p.up, p.traffic[0], p.traffic[1], p.traffic[2]}
+	}
+	p.firing = slices.DeleteFunc(slices.Clone(all[alertsBox]), func(r *row) bool { return !r.firing && !p.inPast() })
 	p.hushed = len(all[alertsBox]) - len(p.firing)
 	for id := range p.boxes {
 		b := &p.boxes[id]
@@ -58,10 +64,12 @@ func (p *Pane) build() {
 func (p *Pane) summary(id boxID, rows []*row) (string, sign) {
 	b := &p.boxes[id]
 	first := b.sources[0]
-	if id == servicesBox && p.everyDirect() {
+	if id == servicesBox && p.everyDirect() && !p.inPast() {
 		first = p.traffic[0]
 	}
-	if len(rows) == 0 && !first.said(p.env.Contexts) {
+	// Of another time than now, rows alone say nothing yet: the present knows
+	// services, too.
+	if (len(rows) == 0 || id == servicesBox && p.inPast()) && !first.said(p.env.Contexts) {
 		return "asking…", unsure
 	}
 	unknown := len(b.problems) > 0
@@ -76,9 +84,17 @@ func (p *Pane) summary(id boxID, rows []*row) (string, sign) {
 	upset := count(func(r *row) bool { return r.upset })
 	switch id {
 	case alertsBox:
+		if p.inPast() {
+			return p.firedSummary(rows, upset, unknown)
+		}
 		return alertsSummary(rows, upset, unknown)
-	case servicesBox, backendsBox:
-		return healthSummary(id, rows, upset, unknown)
+	case servicesBox:
+		if p.inPast() {
+			return p.thenSummary(rows, upset, unknown)
+		}
+		return healthSummary("ready", rows, upset, unknown)
+	case backendsBox:
+		return healthSummary("answer", rows, upset, unknown)
 	case rolloutsBox:
 		return rolloutsSummary(rows, unknown)
 	case changesBox:
@@ -107,11 +123,7 @@ func alertsSummary(rows []*row, firing int, unknown bool) (string, sign) {
 	return text, s
 }
 
-func healthSummary(id boxID, rows []*row, upset int, unknown bool) (string, sign) {
-	word := "ready"
-	if id == backendsBox {
-		word = "answer"
-	}
+func healthSummary(word string, rows []*row, upset int, unknown bool) (string, sign) {
 	well := 0
 	for _, r := range rows {
 		if r.sign == ok {
@@ -119,7 +131,7 @@ func healthSummary(id boxID, rows []*row, upset int, unknown bool) (string, sign
 		}
 	}
 	of := len(rows)
-	if id == backendsBox {
+	if word == "answer" {
 		of = well + upset // a context without a control plane lacks nothing
 	}
 	switch {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/aictl/aictl/internal/plot"
+	"github.com/aictl/aictl/tui/past"
 	"github.com/aictl/aictl/tui/theme"
 	"github.com/aictl/aictl/tui/widget"
 )
@@ -31,12 +32,19 @@ func (p *Pane) columns(id boxID, rows []*row, width int) []column {
 	note := column{text: func(r *row) string { return r.note }, style: of(th.Muted)}
 	switch id {
 	case alertsBox:
+		if p.inPast() { // how long ago is of now; the note has when
+			where.drop, note.style = 0, of(th.Text)
+			return []column{mark, word, title, where, context, note}
+		}
 		age.drop, where.drop = 0, 0
 		note.style = of(th.Text)
 		return []column{mark, word, title, where, context, age, note}
 	case rolloutsBox:
 		return []column{mark, word, title, where, context, age, note}
 	case changesBox:
+		if p.inPast() {
+			age.text, age.most, age.right = func(r *row) string { return past.Clock(p.env, r.at) }, 15, false
+		}
 		age.drop, word.style, title.most, note.style = 0, of(th.Info), 26, of(th.Text)
 		note.text = func(r *row) string {
 			if r.previousToAlert > 0 {

@@ -49,6 +49,9 @@ func (p *Pane) title(id boxID, width, rows int) string {
 	th, b := p.env.Theme, &p.boxes[id]
 	rule, dot := p.rule(), "·"
 	left := boxTitles[id]
+	if p.inPast() && p.ofNow(id) {
+		left += " as of now"
+	}
 	summary := b.summary
 	if n := len(b.rows); rows < n && rows > 0 {
 		summary += fmt.Sprintf(" (%d shown)", rows)
@@ -77,6 +80,12 @@ func (p *Pane) rule() string {
 // now: a number that changes every second tells nobody anything.
 func (p *Pane) freshness(b *box) string {
 	text := ""
+	if p.inPast() && b.sources[0].follows {
+		if len(b.sources[0].parts) > 0 {
+			return "past"
+		}
+		return text
+	}
 	for _, s := range b.sources {
 		age, any := s.age(p.env.Now)
 		switch {

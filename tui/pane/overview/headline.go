@@ -12,6 +12,9 @@ import (
 // can be. It says that nothing fires only where every context's alerts were
 // answered.
 func (p *Pane) headline(width int) (string, sign) {
+	if p.inPast() {
+		return p.pastHeadline()
+	}
 	firing, silent := p.firing, p.silent()
 	switch {
 	case len(firing) > 0:
@@ -123,6 +126,9 @@ func (p *Pane) upset(id boxID) []*row {
 func (p *Pane) unreachable() *fail.Error {
 	var first error
 	for _, s := range p.sources {
+		if s.rests() {
+			continue
+		}
 		for _, c := range p.env.Contexts {
 			one, said := s.parts[c.Name]
 			if !said || one.err == nil || one.out != nil {

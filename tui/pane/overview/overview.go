@@ -6,10 +6,15 @@
 // It says that all is well only where everybody who must know said so. Every
 // box names what did not answer, and keeps the data that was there with its
 // age.
+//
+// In a window of the past the alerts are those that fired in it, the services
+// are as the metrics had them, and what has no past (rollouts, backends) says
+// that it is of now.
 package overview
 
 import (
 	"slices"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -17,6 +22,7 @@ import (
 	"github.com/aictl/aictl/tui/feed"
 	"github.com/aictl/aictl/tui/keymap"
 	"github.com/aictl/aictl/tui/pane"
+	"github.com/aictl/aictl/tui/past"
 	"github.com/aictl/aictl/tui/widget"
 )
 
@@ -27,11 +33,12 @@ type Pane struct {
 	env *pane.Env
 
 	alerts, status, list, health, rollouts, changes, backends *source
+	fired, up                                                 *source // of a window of the past alone
 	traffic                                                   [len(signals)]*source
 	sources                                                   []*source
 
 	boxes  [boxCount]box
-	firing []*row // the alerts that fire, whatever the filter hides
+	firing []*row // the alerts that fire, whatever the filter hides; in the past, those that fired
 	hushed int    // those that somebody keeps quiet
 	filter widget.Filter
 	at     place
@@ -76,6 +83,9 @@ func (p *Pane) Refresh() tea.Cmd {
 	cmds := make([]tea.Cmd, 0, len(p.sources))
 	for _, s := range p.sources {
 		s.keep(p.env.Contexts)
+		if s.move(p.window()); s.rests() {
+			continue
+		}
 		cmds = append(cmds, s.start(p.env.Now))
 	}
 	p.build()
@@ -99,6 +109,10 @@ func (p *Pane) Update(msg tea.Msg) tea.Cmd {
 			}
 		}
 		return tea.Batch(cmds...)
+	case pane.Scrubbed:
+		if p.inPast() {
+			p.build()
+		}
 	case pane.Changed:
 		return p.Refresh()
 	}
@@ -183,7 +197,14 @@ func (p *Pane) Command() string {
 		namespace = []string{"-n", p.env.Namespace}
 	}
 	switch p.at.box {
+	case alertsBox:
+		if p.inPast() {
+			return "aictl alerts history " + p.env.Window.Flags()
+		}
 	case servicesBox:
+		if p.inPast() {
+			return argv.Line("aictl", "metrics", "query", past.Queries(p.env.Window.Span)[0], "--time", past.Moment(p.env).UTC().Format(time.RFC3339))
+		}
 		return "aictl services health"
 	case rolloutsBox:
 		return argv.Line(append([]string{"aictl", "deploy", "list"}, namespace...)...)

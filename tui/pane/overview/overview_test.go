@@ -417,12 +417,21 @@ func TestBounds(t *testing.T) {
 		answer(p, "changes", changes, broken)
 		answer(p, "backends", checks, broken)
 		answer(p, "status", broken, api.Status{Version: hostile[0], Reasons: hostile[:3]})
-		for w := 1; w <= 130; w += 1 + w/20 {
-			for h := 1; h <= 45; h += 1 + h/12 {
-				bounded(t, p.View(w, h), w, h)
+		for _, live := range []bool{true, false} {
+			if p.env.Window.Live = live; !live {
+				p.env.Window.End, p.env.Window.Cursor = midnight, midnight.Add(-time.Minute)
+				p.Refresh()
+				answer(p, "fired", hostilePast(hostile), broken)
+				answer(p, "up", traffic(values), broken)
+				answer(p, "rate", traffic(values), broken)
 			}
+			for w := 1; w <= 130; w += 1 + w/20 {
+				for h := 1; h <= 45; h += 1 + h/12 {
+					bounded(t, p.View(w, h), w, h)
+				}
+			}
+			bounded(t, p.View(200, 60), 200, 60)
 		}
-		bounded(t, p.View(200, 60), 200, 60)
 		p = opened(t, hostile[0])
 		for _, s := range p.sources {
 			answer(p, s.slot, broken)

@@ -79,11 +79,15 @@ func (p *Pane) direct(context string) bool {
 func (p *Pane) serviceProblems() []problem {
 	var out []problem
 	for _, c := range p.env.Contexts {
-		if !p.direct(c.Name) {
+		if !p.direct(c.Name) && !p.inPast() {
 			out = append(out, p.problemsOf(c.Name, p.list, p.health)...)
 		}
 	}
-	for _, f := range p.problems(p.traffic[:]...) {
+	measured := p.traffic[:]
+	if p.inPast() {
+		measured = append([]*source{p.up}, measured...)
+	}
+	for _, f := range p.problems(measured...) {
 		f.message = "metrics: " + f.message
 		out = append(out, f)
 	}
@@ -104,6 +108,9 @@ func (p *Pane) within(context string, failed []api.BackendFailure) []problem {
 }
 
 func (p *Pane) alertProblems() []problem {
+	if p.inPast() {
+		return p.problems(p.fired)
+	}
 	out := p.problems(p.alerts)
 	for _, c := range p.env.Contexts {
 		list, _ := last[api.AlertList](p.alerts, c.Name)

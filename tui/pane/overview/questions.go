@@ -7,11 +7,13 @@ import (
 
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/tui/feed"
+	"github.com/aictl/aictl/tui/past"
 )
 
 // How often each thing is asked for.
 const (
 	alertsEvery   = 5 * time.Second
+	firedEvery    = 30 * time.Second // what is past changes no more
 	healthEvery   = 10 * time.Second
 	trafficEvery  = 10 * time.Second
 	rolloutsEvery = 10 * time.Second
@@ -33,10 +35,20 @@ func (p *Pane) questions() {
 	p.health = p.source("health", healthEvery, func(k feed.Key) tea.Cmd {
 		return feed.Ask(p.env.Feeds, k, p.env.Contexts, api.ServicesHealth, api.ServiceFilter{})
 	})
+	p.up = p.source("up", trafficEvery, func(k feed.Key) tea.Cmd {
+		from, to := p.env.Bounds()
+		return feed.Ask(p.env.Feeds, k, p.env.Contexts, api.MetricsRange, api.MetricRangeInput{Query: past.Queries(p.env.Window.Span)[0], From: from.UTC(), To: to.UTC()})
+	})
+	p.fired = p.source("fired", firedEvery, func(k feed.Key) tea.Cmd {
+		from, to := p.env.Bounds()
+		return feed.Ask(p.env.Feeds, k, p.env.Contexts, api.AlertsHistory, api.AlertHistoryInput{From: from.UTC(), To: to.UTC()})
+	})
+	present := func() bool { return p.env.Window.Live }
+	p.up.idle, p.fired.idle = present, present
 	for i := range p.traffic {
 		p.traffic[i] = p.source(signals[i].name, trafficEvery, func(k feed.Key) tea.Cmd {
 			from, to := p.env.Bounds()
-			in := api.MetricRangeInput{Query: signals[i].query(p.env.Window.Span), From: from.UTC(), To: to.UTC()}
+			in := api.MetricRangeInput{Query: past.Queries(p.env.Window.Span)[1+i], From: from.UTC(), To: to.UTC()}
 			return feed.Ask(p.env.Feeds, k, p.env.Contexts, api.MetricsRange, in)
 		})
 	}
@@ -51,6 +63,9 @@ func (p *Pane) questions() {
 	p.backends = p.source("backends", backendsEvery, func(k feed.Key) tea.Cmd {
 		return feed.Ask(p.env.Feeds, k, p.env.Contexts, api.BackendsCheck, api.None{})
 	})
+	for _, s := range append([]*source{p.up, p.fired, p.changes}, p.traffic[:]...) {
+		s.follows = true
+	}
 }
 
 func (p *Pane) source(slot string, every time.Duration, ask func(feed.Key) tea.Cmd) *source {
@@ -61,24 +76,6 @@ func (p *Pane) source(slot string, every time.Duration, ask func(feed.Key) tea.C
 }
 
 // signal is one of the three by which a service is judged.
-type signal struct {
-	name, title string
-	// series is the recording rule's name without the length of its rate; last
-	// is that length where the window is short, long where it is not.
-	series, last, long string
-}
+type signal struct{ name, title string }
 
-var signals = [3]signal{
-	{"rate", "calls", "service:aictl_gateway_requests:rate", "1m", "5m"},
-	{"errors", "errors", "service:aictl_gateway_errors:ratio_rate", "1m", "5m"},
-	{"latency", "p95", "service:aictl_gateway_request_duration_seconds:p95_", "1m", "5m"},
-}
-
-// query is the expression for a window. A step of a long window is minutes: a
-// rate over one minute would miss what lies between.
-func (s signal) query(window time.Duration) string {
-	if window <= 3*time.Hour {
-		return s.series + s.last
-	}
-	return s.series + s.long
-}
+var signals = [3]signal{{"rate", "calls"}, {"errors", "errors"}, {"latency", "p95"}}

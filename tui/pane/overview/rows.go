@@ -172,6 +172,9 @@ const suspicious = 30 * time.Minute
 // beforeAlert is how long before the start of a firing alert of the same
 // service a change was made; 0 where there is no such alert.
 func (p *Pane) beforeAlert(context string, ch *api.Change) time.Duration {
+	if p.inPast() {
+		return p.beforeFired(context, ch)
+	}
 	list, _ := last[api.AlertList](p.alerts, context)
 	least := time.Duration(0)
 	for i := range list.Alerts {

@@ -10,6 +10,7 @@ import (
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/metrics"
 	"github.com/aictl/aictl/tui/pane"
+	"github.com/aictl/aictl/tui/past"
 )
 
 // red is rate, errors and latency of a service over the window, on the steps of
@@ -17,21 +18,13 @@ import (
 type red struct {
 	values [3][]float64
 	window [3]metrics.Window
+	upto   [3]int // how many of the steps lie up to the moment that is looked at
 }
 
-// last is the newest value of a signal: that of the last two steps, as the
-// newest one may not have been scraped yet. NaN where there is none.
-func (r *red) last(i int) float64 {
-	v := r.values[i]
-	for k := len(v) - 1; k >= 0 && k >= len(v)-2; k-- {
-		if !math.IsNaN(v[k]) {
-			return v[k]
-		}
-	}
-	return math.NaN()
-}
+// last is the newest value of a signal; NaN where there is none.
+func (r *red) last(i int) float64 { return past.Last(r.values[i][:r.upto[i]]) }
 
-var stateRank = map[string]int{"down": 1, "degraded": 2, "unknown": 3, "ready": 4}
+var stateRank = map[string]int{"down": 1, "degraded": 2, "unknown": 3, "ready": 4, "up": 4}
 
 // serviceRows are the services of every context, those in trouble first. One
 // that only the metrics know is shown, too: its state is unknown.
@@ -42,13 +35,7 @@ func (p *Pane) serviceRows() []*row {
 		at := func(service string) *row {
 			r, ok := known[service]
 			if !ok {
-				r = &row{
-					key: c.Name + "/" + service, to: "services", context: p.who(c.Name), name: safe(service),
-					word: "unknown", sign: unsure, subject: pane.Subject{Context: c.Name, Service: service},
-				}
-				if w, ok := p.workload(c.Name, service); ok {
-					r.subject.Namespace, r.subject.Workload = w.Namespace, workloadName(&w)
-				}
+				r = p.serviceRow(c.Name, service)
 				known[service] = r
 				out = append(out, r)
 			}
@@ -72,16 +59,32 @@ func (p *Pane) serviceRows() []*row {
 		}
 		p.addTraffic(c.Name, at)
 	}
-	slices.SortStableFunc(out, func(a, b *row) int {
+	sortServices(out)
+	return out
+}
+
+// serviceRow is a service of which nothing is known yet.
+func (p *Pane) serviceRow(context, service string) *row {
+	r := &row{
+		key: context + "/" + service, to: "services", context: p.who(context), name: safe(service),
+		word: past.Unknown, sign: unsure, subject: pane.Subject{Context: context, Service: service},
+	}
+	if w, ok := p.workload(context, service); ok {
+		r.subject.Namespace, r.subject.Workload = w.Namespace, workloadName(&w)
+	}
+	return r
+}
+
+func sortServices(rows []*row) {
+	slices.SortStableFunc(rows, func(a, b *row) int {
 		return cmp.Or(cmp.Compare(stateRank[a.word], stateRank[b.word]), cmp.Compare(a.name, b.name))
 	})
-	return out
 }
 
 func (r *row) state(word string) {
 	r.word = safe(word)
 	switch word {
-	case "ready":
+	case "ready", "up":
 		r.sign = ok
 	case "degraded":
 		r.sign, r.upset = warn, true
@@ -92,9 +95,6 @@ func (r *row) state(word string) {
 	}
 }
 
-// unknownService is the label of calls that name no service.
-const unknownService = "unknown"
-
 func (p *Pane) addTraffic(context string, at func(string) *row) {
 	for i, s := range p.traffic {
 		answer, _ := last[api.MetricRange](s, context)
@@ -104,7 +104,7 @@ func (p *Pane) addTraffic(context string, at func(string) *row) {
 		}
 		for _, series := range answer.Series {
 			service := series.Labels["service"]
-			if service == "" || service == unknownService {
+			if service == "" || service == past.Nobody {
 				continue
 			}
 			r := at(service)
@@ -112,6 +112,9 @@ func (p *Pane) addTraffic(context string, at func(string) *row) {
 				r.red = &red{}
 			}
 			r.red.values[i], r.red.window[i] = w.Grid(series), w
+			if r.red.upto[i] = len(r.red.values[i]); p.inPast() {
+				r.red.upto[i] = past.Steps(w, past.Moment(p.env))
+			}
 		}
 	}
 }

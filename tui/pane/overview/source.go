@@ -15,7 +15,12 @@ type source struct {
 	slot  string
 	every time.Duration
 	ask   func() tea.Cmd
+	// follows says that the answer is of the window; idle, where it is not nil,
+	// that nothing asks for it now.
+	follows bool
+	idle    func() bool
 
+	window  string // that of what is known, for one that follows
 	asked   time.Time
 	waiting bool
 	parts   map[string]part // by context
@@ -33,10 +38,24 @@ type part struct {
 const lost = 45 * time.Second
 
 func (s *source) due(now time.Time) bool {
+	if s.rests() {
+		return false
+	}
 	if s.waiting {
 		return now.Sub(s.asked) >= lost
 	}
 	return now.Sub(s.asked) >= s.every
+}
+
+func (s *source) rests() bool { return s.idle != nil && s.idle() }
+
+// move forgets what is known of another window than the one that is shown: it
+// must not stand under its bounds. A live window is one, however long.
+func (s *source) move(window string) {
+	if s.follows && s.window != window || s.rests() {
+		s.parts = map[string]part{}
+	}
+	s.window = window
 }
 
 func (s *source) start(now time.Time) tea.Cmd {

@@ -36,8 +36,8 @@ func (p *Pane) Actions() []keymap.Action {
 	}
 	open := keymap.Action{ID: "services.open", Keys: []string{"enter"}, Short: "describe", Help: "What the service can do, with schemas and examples"}
 	fill := keymap.Action{ID: "services.invoke", Keys: []string{"i"}, Short: "invoke", Help: "Open the service to call one of its operations"}
-	if _, ok := p.table.Current(); !ok {
-		open.Disabled, fill.Disabled = "no service is chosen", "no service is chosen"
+	if _, why := p.chosen(); why != "" {
+		open.Disabled, fill.Disabled = why, why
 	}
 	return []keymap.Action{open, fill, p.copyAction()}
 }
@@ -61,18 +61,15 @@ func (p *Pane) copied() string {
 		}
 		return ""
 	}
-	if r, ok := p.table.Current(); ok {
-		return r.s.Name
-	}
-	return ""
+	return p.Subject().Service
 }
 
 // Act implements pane.Pane.
 func (p *Pane) Act(id string) tea.Cmd {
 	switch id {
 	case "services.open":
-		if r, ok := p.table.Current(); ok && p.detail == nil {
-			return p.opened(*r)
+		if r, why := p.chosen(); why == "" && p.detail == nil {
+			return p.opened(r)
 		}
 	case "services.invoke":
 		return p.startCall()
@@ -121,7 +118,7 @@ func (p *Pane) move(id string) {
 			p.detail.page.Act("list.top")
 		}
 	default:
-		p.table.Act(id)
+		p.front().Act(id)
 	}
 }
 
@@ -151,8 +148,8 @@ func (p *Pane) startCall() tea.Cmd {
 			return p.fillIn(*o)
 		}
 	default:
-		if r, ok := p.table.Current(); ok {
-			return p.opened(*r)
+		if r, why := p.chosen(); why == "" {
+			return p.opened(r)
 		}
 	}
 	return nil
@@ -168,14 +165,10 @@ func (p *Pane) Click(_, y int) tea.Cmd {
 			return p.startCall()
 		}
 	default:
-		before, had := p.table.Current()
-		was := ""
-		if had {
-			was = before.key()
-		}
-		if p.table.Click(y - p.top) {
-			if r, ok := p.table.Current(); ok && r.key() == was {
-				return p.opened(*r)
+		was := p.Subject()
+		if p.front().Click(y-p.top) && was.Service != "" && p.Subject().Service == was.Service && p.Subject().Context == was.Context {
+			if r, why := p.chosen(); why == "" {
+				return p.opened(r)
 			}
 		}
 	}
@@ -191,6 +184,6 @@ func (p *Pane) Scroll(lines int) {
 	case p.detail != nil:
 		p.detail.page.Scroll(lines)
 	default:
-		p.table.Scroll(lines)
+		p.front().Scroll(lines)
 	}
 }

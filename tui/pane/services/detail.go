@@ -93,11 +93,14 @@ func (d *detail) lines(env *pane.Env, width, height int) []string {
 	if h.State != "" {
 		state = h.State
 	}
+	if !env.Window.Live { // a window of the past changes nothing of what it can do now
+		state = "now " + state
+	}
 	head := th.Bold.Render(term.SafeLine(s.Name)) + " " + term.SafeLine(s.Version) + th.Muted.Render(" "+term.SafeLine(s.Kind))
 	if len(env.Contexts) > 1 {
 		head += th.Muted.Render(" in " + term.SafeLine(d.context))
 	}
-	right := th.Severity(state).Render(term.SafeLine(state)) + fmt.Sprintf(" %d/%d", s.Ready, s.Replicas)
+	right := th.Severity(strings.TrimPrefix(state, "now ")).Render(term.SafeLine(state)) + fmt.Sprintf(" %d/%d", s.Ready, s.Replicas)
 	out := []string{widget.Columns(head, right, width)}
 	if d.err != nil {
 		t := say.Err(d.name, d.err)
@@ -108,7 +111,11 @@ func (d *detail) lines(env *pane.Env, width, height int) []string {
 		return out
 	}
 	out = append(out, term.SafeLine(s.Summary))
-	figures := fmt.Sprintf("%d calls in %s, errors %s", h.Requests, output.Duration(time.Duration(h.Window)), errorsOf(&h))
+	figures := ""
+	if !env.Window.Live {
+		figures = "now: "
+	}
+	figures += fmt.Sprintf("%d calls in %s, errors %s", h.Requests, output.Duration(time.Duration(h.Window)), errorsOf(&h))
 	if h.Requests > 0 {
 		figures += fmt.Sprintf("   p50 %s p95 %s p99 %s", millis(h.P50), millis(h.P95), millis(h.P99))
 	}

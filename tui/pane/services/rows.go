@@ -58,6 +58,7 @@ func (p *Pane) fill() {
 		rows[i].h = known[rows[i].key()]
 	}
 	p.table.Set(rows)
+	p.fillThen()
 }
 
 func (p *Pane) find(s pane.Subject) (row, bool) {
@@ -81,7 +82,7 @@ func (p *Pane) openWanted() tea.Cmd {
 		p.missing = s.Service
 		return nil
 	}
-	p.table.Select(r.key())
+	p.pick(r)
 	return p.open(r)
 }
 

@@ -1,6 +1,9 @@
 // Package services is the pane of the AI services: what runs and how it does,
 // what each can do, and a form that calls it. What an operation answers is
 // shown as it comes.
+//
+// In a window of the past the list is the services as the metrics had them.
+// What a service can do is always that of now.
 package services
 
 import (
@@ -26,10 +29,14 @@ const (
 	slotHealth   = "health"
 	slotDescribe = "describe"
 	slotInvoke   = "invoke"
+	slotThen     = "then"
 )
 
 // every is how often a live list is asked again.
 const every = 5 * time.Second
+
+// healEvery is how often a window of the past is asked for that nobody answered.
+const healEvery = 30 * time.Second
 
 // Pane is the pane of the services.
 type Pane struct {
@@ -38,7 +45,12 @@ type Pane struct {
 	list   asked.Listing[row]
 	health asked.Listing[figures]
 	table  *widget.Table[row]
-	many   bool // the table has a column for the context
+	// then is what the metrics say of a window of the past, a context, and
+	// before shows it in place of the table.
+	then   asked.Listing[signals]
+	thenIn string // the window of then
+	before *widget.Table[service]
+	many   bool // the tables have a column for the context
 	filter string
 	// wanted is a service to open when it comes, of a subject.
 	wanted  pane.Subject
@@ -73,15 +85,16 @@ func key(slot string) feed.Key { return feed.Key{Pane: name, Slot: slot} }
 // is one of the services here.
 func (p *Pane) Open(s pane.Subject) tea.Cmd {
 	p.missing = ""
+	p.fillThen()
 	if s.Service != "" {
 		p.close()
 		if r, ok := p.find(s); ok {
-			p.table.Select(r.key())
+			p.pick(r)
 			return tea.Batch(p.ask(), p.open(r))
 		}
 		p.wanted = s
 	}
-	if p.list.Known() && !p.list.Due(p.env.Now, every) {
+	if p.list.Known() && !p.list.Due(p.env.Now, every) && (!p.inPast() || p.thenIn == p.env.Window.Flags()) {
 		return nil
 	}
 	return p.ask()
@@ -92,6 +105,8 @@ func (p *Pane) Refresh() tea.Cmd {
 	cmds := []tea.Cmd{p.ask()}
 	if p.detail != nil {
 		cmds = append(cmds, p.describe())
+	} else if p.call == nil {
+		p.refilter() // another list may be in front
 	}
 	return tea.Batch(cmds...)
 }
@@ -108,6 +123,7 @@ func (p *Pane) ask() tea.Cmd {
 	}
 	p.fill()
 	return tea.Batch(
+		p.askThen(),
 		feed.Ask(p.env.Feeds, key(slotList), p.env.Contexts, api.ServicesList, api.None{}),
 		feed.Ask(p.env.Feeds, key(slotHealth), p.env.Contexts, api.ServicesHealth, api.ServiceFilter{}),
 	)
@@ -122,6 +138,8 @@ func (p *Pane) Update(msg tea.Msg) tea.Cmd {
 		if p.call != nil && msg.Slot == slotInvoke {
 			p.call.batch(msg, p.env.Now)
 		}
+	case pane.Scrubbed:
+		p.fillThen()
 	case pane.Tick:
 		return p.tick()
 	case tea.KeyPressMsg, tea.PasteMsg:
@@ -145,6 +163,8 @@ func (p *Pane) answer(a feed.Answer) tea.Cmd {
 			return figuresOf(context, out.([]api.ServiceHealth)) //nolint:forcetypeassert // the declaration says so
 		})
 		p.fill()
+	case slotThen:
+		p.thenAnswer(a)
 	case slotDescribe:
 		if p.detail != nil {
 			p.detail.take(a, p.env.Now)
@@ -161,7 +181,12 @@ func (p *Pane) answer(a feed.Answer) tea.Cmd {
 // alone.
 func (p *Pane) tick() tea.Cmd {
 	switch {
-	case !p.env.Window.Live || p.call != nil:
+	case p.call != nil:
+		return nil
+	case p.inPast(): // the past does not change, but who keeps it may answer now
+		if p.detail == nil && len(p.then.Troubles(p.env.Now)) > 0 && p.then.Due(p.env.Now, healEvery) {
+			return p.askThen()
+		}
 		return nil
 	case p.detail != nil && !p.detail.busy && p.env.Now.Sub(p.detail.asked) >= every:
 		return p.describe()
@@ -210,7 +235,7 @@ func (p *Pane) refilter() {
 	case p.detail != nil:
 		p.detail.page.Find(p.filter)
 	default:
-		p.table.Filter(p.filter)
+		p.front().Filter(p.filter)
 	}
 }
 
@@ -218,6 +243,9 @@ func (p *Pane) refilter() {
 func (p *Pane) Subject() pane.Subject {
 	if p.detail != nil {
 		return pane.Subject{Context: p.detail.context, Service: p.detail.name}
+	}
+	if p.inPast() {
+		return p.subjectThen()
 	}
 	if r, ok := p.table.Current(); ok {
 		return pane.Subject{Context: r.context, Service: r.s.Name}
@@ -233,6 +261,9 @@ func (p *Pane) Command() string {
 	case p.detail != nil:
 		return argv.Line(append([]string{"aictl", "services", "describe", p.detail.name}, asked.Flags(p.env.Contexts, p.detail.context)...)...)
 	}
+	if p.inPast() {
+		return p.commandThen()
+	}
 	return "aictl services list"
 }
 
@@ -247,5 +278,6 @@ func (p *Pane) build() {
 	p.table = asked.Remade(p.table, widget.NewTable(p.theme, (*row).key, p.columns()...))
 	p.table.ASCII = p.env.ASCII
 	p.table.Filter(p.filter)
+	p.buildThen()
 	p.fill()
 }

@@ -24,6 +24,9 @@ func (p *Pane) View(width, height int) string {
 }
 
 func (p *Pane) viewList(width, height int) []string {
+	if p.inPast() {
+		return p.viewThen(width, height)
+	}
 	th := p.env.Theme
 	var lines []string
 	if height >= 8 && p.list.Known() {
