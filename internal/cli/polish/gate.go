@@ -70,7 +70,7 @@ func (c *gateCommand) run(cmd *cobra.Command, in any) error {
 			return ended(lines, err)
 		case e.Type == "verdict":
 			return c.end(x.p, lines, e)
-		case special:
+		case special, e.Check == nil: // nothing to show of it
 			continue
 		}
 		if err := lines.Styled("check", e, func(env output.Env) string { return gateLine(env, *e.Check) }); err != nil {
@@ -81,7 +81,7 @@ func (c *gateCommand) run(cmd *cobra.Command, in any) error {
 }
 
 func gateLine(env output.Env, c api.GateCheck) string {
-	return fmt.Sprintf("%s %s %s: %s", env.Time(c.Since), env.Styles.Apply(gateStyle(c.State), fmt.Sprintf("%-12s", c.State)), term.SafeLine(c.Kind+" "+c.Name), term.SafeLine(c.Message))
+	return fmt.Sprintf("%s %s %s: %s", env.Time(c.Since), env.Styles.Apply(gateStyle(c.State), fmt.Sprintf("%-12s", term.SafeLine(c.State))), term.SafeLine(c.Kind+" "+c.Name), term.SafeLine(c.Message))
 }
 
 func gateStyle(state string) term.Style {
@@ -109,10 +109,11 @@ func (c *gateCommand) end(p *output.Printer, lines *output.Stream, e api.GateEve
 	default:
 		if p.Human() {
 			err = lines.Styled("verdict", e, func(env output.Env) string {
-				return env.Styles.Apply(gateStyle(e.Verdict), strings.ToUpper(e.Verdict)) + " " + term.SafeLine(e.Message)
+				return env.Styles.Apply(gateStyle(e.Verdict), term.SafeLine(strings.ToUpper(e.Verdict))) + " " + term.SafeLine(e.Message)
 			})
 			break
 		}
+		e.Type = "result" // the last line of a stream is
 		err = lines.Result(e, "")
 	}
 	if err != nil {
@@ -122,9 +123,9 @@ func (c *gateCommand) end(p *output.Printer, lines *output.Stream, e api.GateEve
 	case api.GatePass:
 		return nil
 	case api.GateFail:
-		return fail.New(fail.False, "the gate %s", e.Message)
+		return fail.New(fail.False, "the gate %s", term.SafeLine(e.Message))
 	}
-	return fail.New(fail.Inconclusive, "the gate is inconclusive: %s", e.Message).Hint("aictl doctor")
+	return fail.New(fail.Inconclusive, "the gate is inconclusive: %s", term.SafeLine(e.Message)).Hint("aictl doctor")
 }
 
 // The JUnit report, as CI systems read it.
@@ -158,12 +159,12 @@ type (
 )
 
 // writeJUnit writes a gate as a test suite: a check that fails is a failure, one
-// that can't be told an error.
+// that can't be told an error, and so is a state that this client does not know.
 func writeJUnit(w io.Writer, e api.GateEvent) error {
 	took := fmt.Sprintf("%.3f", e.Time.Sub(e.From).Seconds())
 	s := junitSuite{Name: "aictl gate", Time: took, Stamp: e.From.UTC().Format(time.RFC3339)}
 	for _, c := range e.Checks {
-		one := junitCase{Class: "aictl.gate." + c.Kind, Name: term.SafeLine(c.Name), Time: took}
+		one := junitCase{Class: "aictl.gate." + term.SafeLine(c.Kind), Name: term.SafeLine(c.Name), Time: took}
 		text := term.SafeLine(c.Message)
 		for _, f := range c.Evidence {
 			text += "\n" + term.SafeLine(f.Text) + "\n  " + term.SafeLine(f.Show)
@@ -173,11 +174,11 @@ func writeJUnit(w io.Writer, e api.GateEvent) error {
 		case api.GateFail:
 			s.Failures++
 			one.Failure = &junitMessage{term.SafeLine(c.Message), "fail", text}
-		case api.GateInconclusive:
+		case api.GatePass:
+			one.Out = text
+		default:
 			s.Errors++
 			one.Error = &junitMessage{term.SafeLine(c.Message), "inconclusive", text}
-		default:
-			one.Out = text
 		}
 		s.Cases = append(s.Cases, one)
 	}
@@ -198,7 +199,13 @@ func writeGitHub(w io.Writer, e api.GateEvent) error {
 	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
 	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 	for _, c := range e.Checks {
-		command := map[string]string{api.GatePass: "notice", api.GateFail: "error", api.GateInconclusive: "warning"}[c.State]
+		command := "warning"
+		switch c.State {
+		case api.GatePass:
+			command = "notice"
+		case api.GateFail:
+			command = "error"
+		}
 		title := property.Replace(term.SafeLine("gate " + c.Kind + " " + c.State))
 		if _, err := fmt.Fprintf(w, "::%s title=%s::%s\n", command, title, data.Replace(term.SafeLine(c.Name+": "+c.Message))); err != nil {
 			return err
@@ -226,11 +233,17 @@ func (c *gateCommand) summary(e api.GateEvent) error {
 
 func gateMarkdown(e api.GateEvent) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "## Gate: %s\n\n%s\n\n| check | state | found |\n|---|---|---|\n", e.Verdict, timeline.Cell(e.Message))
+	fmt.Fprintf(&b, "## Gate: %s\n\n%s\n\n| check | state | found |\n|---|---|---|\n", gateCell(e.Verdict), gateCell(e.Message))
 	for _, c := range e.Checks {
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", timeline.Cell(c.Kind+" "+c.Name), c.State, timeline.Cell(c.Message))
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", gateCell(c.Kind+" "+c.Name), gateCell(c.State), gateCell(c.Message))
 	}
 	return b.String()
+}
+
+// gateCell shows control characters, bidirectional ones too, as the other
+// formats do; an entity stays the text that it was.
+func gateCell(s string) string {
+	return strings.ReplaceAll(timeline.Cell(term.SafeLine(s)), "&", `\&`)
 }
 
 // wait is `aictl wait`.
@@ -254,7 +267,10 @@ func (c *gateCommand) wait(cmd *cobra.Command, in any) error {
 	lines, state, verdict := x.p.Stream(), map[string]string{}, api.DeployWaitEvent{}
 	for e, err := range api.WaitFor.Each(x.ctx, x.cl, *q) {
 		if err != nil {
-			return ended(lines, waitedTooLong(x.ctx, err, "the expressions", state))
+			if err = waitedTooLong(x.ctx, err, "the expressions", state); x.ctx.Err() != nil && fail.CodeOf(err) == fail.Timeout {
+				err = fail.From(err).Hint("aictl doctor, or a longer --timeout")
+			}
+			return ended(lines, err)
 		}
 		if e.Type == "verdict" {
 			verdict = e
