@@ -5,12 +5,17 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"maps"
 	"os/exec"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/test/testbed"
 )
 
@@ -60,6 +65,8 @@ func TestTheDemoIsSolvedInThreeMinutes(t *testing.T) {
 	}
 	require.True(t, kinds["change"] && kinds["metric"] && kinds["pattern"], "the change, what it did, and what the logs say: %s", out)
 
+	shownAgain(t, p, alert, service)
+
 	// The command as it is printed, by a shell, as whoever copies it runs it.
 	cmd := exec.CommandContext(ctx, "sh", "-c", first.Command+" --yes")
 	cmd.Dir, cmd.Env = p.Workspace, p.Env
@@ -71,6 +78,43 @@ func TestTheDemoIsSolvedInThreeMinutes(t *testing.T) {
 
 	history := p.Run(t, "deploy", "history", service, "-o", "json", "--jq", "length")
 	require.Equal(t, "3\n", history, "the good one, the bad one, and the way back")
+}
+
+// shownAgain runs every command that the incident path prints beside what it
+// says, as whoever doubts it runs it: each shows something. A gate may say that
+// it failed, as the budget does.
+func shownAgain(t *testing.T, p *testbed.Platform, alert, service string) {
+	t.Helper()
+	commands := map[string]bool{}
+	for _, ask := range [][]string{
+		{"why", alert, "--service", service, "-o", "json", "--jq", "[.candidates[].evidence[].show, .symptom.evidence[].show, .candidates[].next // empty] | .[]"},
+		{"timeline", "--since", "30m", "-o", "json", "--jq", ".rows[].show"},
+		{"changes", "--since", "30m", "-o", "json", "--jq", ".changes[].show"},
+	} {
+		lines := 0
+		for line := range strings.Lines(p.Run(t, ask...)) {
+			commands[strings.TrimSpace(line)] = true
+			lines++
+		}
+		require.Positive(t, lines, "%s says nothing that can be shown again", ask[0])
+	}
+	delete(commands, "")
+	require.Greater(t, len(commands), 8)
+	for _, command := range slices.Sorted(maps.Keys(commands)) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		cmd := exec.CommandContext(ctx, "sh", "-c", command)
+		cmd.Dir, cmd.Env = p.Workspace, p.Env
+		var said strings.Builder
+		cmd.Stderr = &said
+		out, err := cmd.Output()
+		cancel()
+		if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == fail.False.Exit() && strings.HasPrefix(command, "aictl gate") {
+			err = nil
+		}
+		require.NoError(t, err, "%s\n%s", command, said.String())
+		require.NotEmpty(t, out, command)
+	}
+	t.Logf("%d commands show it again", len(commands))
 }
 
 // fires reports whether an alert of the service is firing.
