@@ -342,3 +342,16 @@ func FuzzOutput(f *testing.F) {
 		require.False(t, strings.ContainsAny(b.String(), "\x1b\x7f\r"))
 	})
 }
+
+// TestYAMLOfWhatYAMLMayNotHold: JSON's strings may have what YAML's may not.
+func TestYAMLOfWhatYAMLMayNotHold(t *testing.T) {
+	for _, text := range []string{"\uFFFF", "a\uFFFEb", "\uFEFF", "\x7f", "\u0085", "\U0010FFFF", `back\slash`} {
+		doc, err := marshal(map[string]string{"text": text})
+		require.NoError(t, err)
+		out, err := toYAML(doc)
+		require.NoError(t, err, "%q", text)
+		var back map[string]string
+		require.NoError(t, yaml.Unmarshal(out, &back), "%s", out)
+		require.Equal(t, text, back["text"])
+	}
+}
