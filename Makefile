@@ -10,6 +10,7 @@ DATE        ?= $(shell git log -1 --format=%cI 2>/dev/null || echo unknown)
 LDFLAGS     := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)
 BUILD       := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)'
 E2E_TIMEOUT ?= 60m
+FUZZTIME    ?= 10s
 TEST        ?= ./...
 TOOL        := .ci/tool
 # CI puts a runner with a summary here; `go test` is all that is needed.
@@ -21,7 +22,7 @@ RACE        := $(if $(CC_FOUND),-race,)
 TESTENV     := $(if $(CC_FOUND),CGO_ENABLED=1,CGO_ENABLED=0)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down build test lint fmt e2e e2e-node bench generate completions docs picture release-snapshot check generated clean
+.PHONY: help up down build test lint fmt e2e e2e-node fuzz bench generate completions docs picture release-snapshot check generated clean
 
 help: ## Print this list
 	@printf 'aictl %s\n\nUsage: make TARGET\n\n' '$(VERSION)'
@@ -64,6 +65,9 @@ e2e: build ## Run the end-to-end suite against real PostgreSQL, Redis and other 
 
 e2e-node: build ## Run the suite's part on a real Kubernetes node (needs root and containerd)
 	$(GOTEST) -buildvcs=false -tags e2e,node -count=1 -timeout $(E2E_TIMEOUT) -run RealNode ./test/e2e
+
+fuzz: ## Run every fuzz target for FUZZTIME (10s)
+	.ci/fuzz $(FUZZTIME)
 
 bench: ## Run the benchmarks, then print the README's table (real binaries beside their peers)
 	$(GO) test -buildvcs=false -run '^$$' -bench . -benchmem ./internal/... ./server/...
