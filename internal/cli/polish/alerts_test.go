@@ -38,6 +38,9 @@ type pastOf struct {
 	series []api.MetricSeries
 }
 
+// Instant: nothing of the past lasts.
+func (pastOf) Instant(context.Context, string, time.Time) (metrics.Result, error) { return metrics.Result{}, nil }
+
 func (q pastOf) Range(_ context.Context, _ string, w metrics.Window) (metrics.Result, error) {
 	out := metrics.Result{}
 	for _, s := range q.series {
@@ -150,7 +153,7 @@ SEVERITY   NAME   STATE    SINCE   SERVICE   SUMMARY
 critical   Slow   firing   90m     chat      p99 is 3 s\nnext line
 Since 2026-02-22 12:00:00: 1 alerts
 NAME   TIMES   FIRED   LAST   LABELS
-Slow       1     75m   105m   pod=p^[[31m1
+Slow       1     60m   120m   pod=p^[[31m1
 `},
 		{"silences", []string{"alerts", "silences"}, `
 ID    STATE    MATCHERS           HITS   ENDS       BY         COMMENT
@@ -158,7 +161,7 @@ s-1   active   alertname="Slow"      1   12:10:00   ann^[[2J   ACK! looking^[[1m
 `},
 		{"history", []string{"alerts", "history"}, `
 START      WHAT     NAME   LASTED   BY   DETAIL
-09:00:00   firing   Slow      62m        pod=p^[[31m1 severity=critical
+09:00:00   firing   Slow      60m        pod=p^[[31m1 severity=critical
 `},
 		{"rules", []string{"alerts", "rules"}, `
 NAME   STATE    HEALTH   SEVERITY   FOR   FIRING   GROUP
