@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -9,6 +8,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/aictl/aictl/internal/fail"
+	"github.com/aictl/aictl/internal/yamlfile"
 	"github.com/aictl/aictl/tui/pane"
 )
 
@@ -43,8 +43,7 @@ func LoadSettings(path string) (Settings, error) {
 	if err != nil {
 		return s, fail.Wrap(fail.Usage, err, "reading the dashboard's settings")
 	}
-	d := yaml.NewDecoder(bytes.NewReader(body), yaml.Strict())
-	if err := d.Decode(&s); err != nil && !errors.Is(err, io.EOF) {
+	if err := yamlfile.Decode(body, &s, yaml.Strict()); err != nil {
 		return s, fail.Wrap(fail.Usage, err, "%s is not as it should be", path).Hint("docs/dashboard.md shows every key")
 	}
 	if s.LogLines < 0 || s.LogLines > 5_000_000 {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/nearest"
+	"github.com/aictl/aictl/internal/yamlfile"
 )
 
 // maxFile bounds a configuration file in bytes.
@@ -126,7 +127,7 @@ func decode(path string, data []byte, keys []string, v any) (at lines, err error
 	if len(bytes.TrimSpace(data)) == 0 || len(at) == 0 && onlyComments(data) {
 		return at, nil
 	}
-	if err := yaml.UnmarshalWithOptions(data, v, yaml.Strict()); err != nil {
+	if err := yamlfile.Decode(data, v, yaml.Strict()); err != nil {
 		return nil, located(path, keys, err)
 	}
 	return at, nil

@@ -10,9 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/aictl/aictl/internal/fail"
+	"github.com/aictl/aictl/internal/yamlfile"
 )
 
 // KubeContext is a context of a kubeconfig, by name.
@@ -52,7 +51,7 @@ func LoadKubeContexts(env func(string) string, given string) (KubeContexts, erro
 				} `yaml:"context"`
 			} `yaml:"contexts"`
 		}
-		if err := yaml.Unmarshal(body, &f); err != nil {
+		if err := yamlfile.Decode(body, &f); err != nil {
 			return out, fail.Wrap(fail.Usage, err, "reading the kubeconfig %s", file).Hint("kubectl config view --kubeconfig %s", file)
 		}
 		out.Current = cmp.Or(out.Current, f.Current)

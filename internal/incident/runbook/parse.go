@@ -16,6 +16,7 @@ import (
 	"github.com/aictl/aictl/internal/api"
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/op"
+	"github.com/aictl/aictl/internal/yamlfile"
 )
 
 // front is the YAML before the text.
@@ -39,7 +40,7 @@ func Parse(d Document) ([]api.Runbook, error) {
 		if !found {
 			return nil, fail.New(fail.Usage, "%s: the front matter has no end", d.Source).Hint("a line of three hyphens ends it")
 		}
-		if err := yaml.UnmarshalWithOptions([]byte(head), &f, yaml.Strict()); err != nil {
+		if err := yamlfile.Decode([]byte(head), &f, yaml.Strict()); err != nil {
 			return nil, fail.Wrap(fail.Usage, err, "%s: reading the front matter", d.Source).Hint("alerts: [ServiceErrorsHigh]")
 		}
 		body = after

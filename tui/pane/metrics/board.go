@@ -8,6 +8,7 @@ import (
 
 	"github.com/aictl/aictl/internal/fail"
 	"github.com/aictl/aictl/internal/metrics"
+	"github.com/aictl/aictl/internal/yamlfile"
 )
 
 // Board is a page of plots, as a boards file has it.
@@ -50,7 +51,7 @@ func parseBoards(path string, text []byte) ([]Board, error) {
 	wrong := func(format string, args ...any) error {
 		return fail.New(fail.Usage, "boards file %s: "+format, append([]any{path}, args...)...).Hint("docs/examples/boards.yaml is one that works")
 	}
-	if err := yaml.UnmarshalWithOptions(text, &doc, yaml.Strict()); err != nil {
+	if err := yamlfile.Decode(text, &doc, yaml.Strict()); err != nil {
 		return nil, wrong("%s", strings.Join(strings.Fields(strings.SplitN(yaml.FormatError(err, false, false), "\n", 2)[0]), " "))
 	}
 	if len(doc.Boards) == 0 || len(doc.Boards) > maxBoards {
