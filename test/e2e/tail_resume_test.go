@@ -60,7 +60,7 @@ func follow(t *testing.T, bin string, env []string, dir, cursor string, args ...
 // kill is kill -9; what it wrote before is dropped.
 func (f *follower) kill() {
 	_ = f.cmd.Process.Kill()
-	for range f.events { //nolint:revive // to its end
+	for range f.events { // to its end
 	}
 	_ = f.cmd.Wait()
 }

@@ -39,7 +39,9 @@ type pastOf struct {
 }
 
 // Instant: nothing of the past lasts.
-func (pastOf) Instant(context.Context, string, time.Time) (metrics.Result, error) { return metrics.Result{}, nil }
+func (pastOf) Instant(context.Context, string, time.Time) (metrics.Result, error) {
+	return metrics.Result{}, nil
+}
 
 func (q pastOf) Range(_ context.Context, _ string, w metrics.Window) (metrics.Result, error) {
 	out := metrics.Result{}
