@@ -17,7 +17,8 @@ type ChatInput struct {
 	System      string            `json:"system,omitempty" jsonschema:"system prompt"`
 	Schema      json.RawMessage   `json:"schema,omitempty" flag:"-" jsonschema:"JSON Schema that the answer must satisfy"`
 	Tools       []json.RawMessage `json:"tools,omitempty" flag:"-" jsonschema:"tool definitions in OpenAI's form, passed on untouched"`
-	Budget      int64             `json:"budget,omitempty" jsonschema:"most tokens that the answer may use"`
+	Ops         string            `json:"ops,omitempty" enum:"on,off" jsonschema:"on (where absent) lets the model read the platform's state as you: alerts, logs, metrics, deployments; off gives it nothing"`
+	Budget      int64             `json:"budget,omitempty" jsonschema:"most tokens that the answer may use, over all rounds"`
 	Temperature *float64          `json:"temperature,omitempty" jsonschema:"sampling temperature, passed on"`
 }
 
@@ -40,8 +41,8 @@ type ChatMessage struct {
 
 // ChatEvent is one part of an answer. The members beside Type depend on it.
 type ChatEvent struct {
-	Type     string     `json:"type" jsonschema:"delta, tool, evidence, usage or done"`
-	Text     string     `json:"text,omitempty"`
+	Type     string     `json:"type" jsonschema:"delta, tool, evidence, notice, usage or done"`
+	Text     string     `json:"text,omitempty" jsonschema:"part of the answer, or the notice"`
 	Tool     *ChatTool  `json:"tool,omitempty"`
 	Evidence []Evidence `json:"evidence,omitempty"`
 	Usage    *ChatUsage `json:"usage,omitempty"`
@@ -106,7 +107,8 @@ var (
 		Doc: "One answer from the arguments or standard input; on a terminal without either, a conversation.\n" +
 			"Off a terminal standard output is the answer's bytes only. Without a configured model server the\n" +
 			"built-in assistant aictl-ops answers from the platform's live state and its manual; it is not a\n" +
-			"language model, and says so where it cannot answer.",
+			"language model, and says so where it cannot answer. A model of a server gets read operations as tools,\n" +
+			"which run as you (--ops off gives it none); what it looked at is said on standard error.",
 		Errors: []fail.Code{fail.NotFound, fail.Limited, fail.TooLarge, fail.False},
 		Examples: []op.Example{
 			{Command: `aictl chat "what is running?"`, Note: "one answer"},

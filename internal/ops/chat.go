@@ -3,6 +3,7 @@ package ops
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"strings"
 
@@ -14,56 +15,81 @@ import (
 )
 
 func bindChat(r *op.Registry, d Deps) {
+	box, err := newToolbox(chatTools, op.Within{Registry: r}, d.Redact)
+	if err != nil {
+		panic(err) // a programmer's mistake at start-up: something that writes stands among the tools
+	}
 	op.BindStream(r, api.ChatAsk, func(ctx context.Context, in api.ChatInput) iter.Seq2[api.ChatEvent, error] {
-		return func(yield func(api.ChatEvent, error) bool) { (&turn{d: d, in: in, yield: yield}).run(ctx) }
+		return func(yield func(api.ChatEvent, error) bool) { (&turn{d: d, box: box, in: in, yield: yield}).run(ctx) }
 	})
 }
 
-// turn is one question and its answer.
+// turn is one question and its answer, of one round with the model or, with
+// tools of ours, of several.
 type turn struct {
-	d      Deps
-	in     api.ChatInput
-	yield  func(api.ChatEvent, error) bool
-	answer strings.Builder
+	d     Deps
+	box   *toolbox
+	in    api.ChatInput
+	yield func(api.ChatEvent, error) bool
+
+	text   strings.Builder // all that was said
+	answer string          // what was said last: the answer
+	calls  int             // of our tools
+	usage  ai.Usage        // of all rounds
+	counts bool            // an upstream counted
 }
 
 func (t *turn) run(ctx context.Context) {
+	if err := t.talk(ctx); err != nil && !errors.Is(err, errGone) {
+		t.yield(api.ChatEvent{}, err)
+	}
+}
+
+// emit hands an event over; the error says that nobody takes it any more.
+func (t *turn) emit(e api.ChatEvent) error {
+	if !t.yield(e, nil) {
+		return errGone
+	}
+	return nil
+}
+
+func (t *turn) talk(ctx context.Context) error {
 	history, isNew, err := t.history(ctx)
 	if err != nil {
-		t.yield(api.ChatEvent{}, err)
-		return
+		return err
 	}
-	body, err := t.request(history)
+	var done api.ChatEvent
+	if t.mayLook() {
+		done, err = t.look(ctx, history)
+	} else {
+		done, err = t.plain(ctx, history)
+	}
 	if err != nil {
-		t.yield(api.ChatEvent{}, err)
-		return
+		return err
 	}
-	reply, err := t.d.Gateway.Do(ctx, ai.Call{
-		Service: "chat", Operation: chat.Complete, Input: body, Stream: true,
-	})
+	if t.counts {
+		if err := t.emit(api.ChatEvent{Type: chat.EventUsage, Usage: &api.ChatUsage{
+			InputTokens: t.usage.InputTokens, OutputTokens: t.usage.OutputTokens, Cost: t.usage.Cost,
+		}}); err != nil {
+			return err
+		}
+	}
+	// Kept before "done" is said: who reads it may rely on it.
+	if err := t.close(ctx, isNew); err != nil {
+		return err
+	}
+	done.Session = t.in.Session
+	return t.emit(done)
+}
+
+// plain is a turn of one round, as it was asked for.
+func (t *turn) plain(ctx context.Context, history []api.ChatMessage) (api.ChatEvent, error) {
+	reply, _, err := t.open(ctx, t.messages(history, t.in.System), t.in.Tools)
 	if err != nil {
-		t.yield(api.ChatEvent{}, err)
-		return
+		return api.ChatEvent{}, err
 	}
-	for e, err := range chat.Events(reply) {
-		if err != nil {
-			t.yield(api.ChatEvent{}, err)
-			return
-		}
-		out := toEvent(e)
-		t.answer.WriteString(e.Text)
-		if e.Type == chat.EventDone {
-			// Kept before "done" is said: who reads it may rely on it.
-			if err := t.close(ctx, isNew); err != nil {
-				t.yield(api.ChatEvent{}, err)
-				return
-			}
-			out.Session = t.in.Session
-		}
-		if !t.yield(out, nil) {
-			return
-		}
-	}
+	r, err := t.read(reply, false)
+	return toEvent(r.done), err
 }
 
 // history is what was said before: the session's, or what the request brings.
@@ -90,16 +116,24 @@ func (t *turn) history(ctx context.Context) (messages []api.ChatMessage, isNew b
 	return messages, false, nil
 }
 
-// request is the completion in OpenAI's form. Tools go in untouched.
-func (t *turn) request(history []api.ChatMessage) ([]byte, error) {
-	messages := []api.ChatMessage{}
-	if t.in.System != "" {
-		messages = append(messages, api.ChatMessage{Role: "system", Content: t.in.System})
+// messages are the conversation with its new question.
+func (t *turn) messages(history []api.ChatMessage, system string) []any {
+	out := []any{}
+	if system != "" {
+		out = append(out, api.ChatMessage{Role: "system", Content: system})
 	}
-	messages = append(messages, history...)
+	for _, m := range history {
+		out = append(out, m)
+	}
 	if t.in.Prompt != "" {
-		messages = append(messages, api.ChatMessage{Role: "user", Content: t.in.Prompt})
+		out = append(out, api.ChatMessage{Role: "user", Content: t.in.Prompt})
 	}
+	return out
+}
+
+// request is the completion in OpenAI's form. The caller's tools go in
+// untouched.
+func (t *turn) request(messages []any, tools []json.RawMessage) ([]byte, error) {
 	req := map[string]any{
 		"messages": messages, "stream": true,
 		"stream_options": map[string]any{"include_usage": true},
@@ -108,13 +142,13 @@ func (t *turn) request(history []api.ChatMessage) ([]byte, error) {
 		req["model"] = t.in.Model
 	}
 	if t.in.Budget > 0 {
-		req["max_tokens"] = t.in.Budget
+		req["max_tokens"] = t.in.Budget - t.usage.OutputTokens
 	}
 	if t.in.Temperature != nil {
 		req["temperature"] = *t.in.Temperature
 	}
-	if len(t.in.Tools) > 0 {
-		req["tools"] = t.in.Tools
+	if len(tools) > 0 {
+		req["tools"] = tools
 	}
 	if len(t.in.Schema) > 0 {
 		req["response_format"] = map[string]any{
@@ -127,7 +161,7 @@ func (t *turn) request(history []api.ChatMessage) ([]byte, error) {
 // close checks the whole answer and keeps the turn.
 func (t *turn) close(ctx context.Context, isNew bool) error {
 	if len(t.in.Schema) > 0 {
-		if err := chat.ValidateAnswer(t.in.Schema, t.answer.String()); err != nil {
+		if err := chat.ValidateAnswer(t.in.Schema, t.answer); err != nil {
 			return err
 		}
 	}
@@ -145,7 +179,7 @@ func (t *turn) close(ctx context.Context, isNew bool) error {
 	}
 	return t.d.Sessions.Append(ctx, owner, t.in.Session,
 		chat.Message{Role: "user", Text: t.in.Prompt, Time: now},
-		chat.Message{Role: "assistant", Text: t.answer.String(), Time: now})
+		chat.Message{Role: "assistant", Text: t.answer, Time: now})
 }
 
 // title is the beginning of the first question.

@@ -26,6 +26,9 @@ type Deps struct {
 	Provider Providers
 	Status   func(ctx context.Context) api.Status
 	Now      func() time.Time
+	// Redact masks secrets in what a model is told of the platform; nil masks
+	// nothing.
+	Redact func(string) string
 	// Observe are the systems of logs, metrics and alerts.
 	Observe observe.Deps
 }
@@ -45,6 +48,8 @@ type Gateway interface {
 type ChatConfig interface {
 	// Window is how many tokens of history a request may carry.
 	Window() int64
+	// Builtin reports whether the built-in assistant answers for the name.
+	Builtin(model string) bool
 }
 
 // Accounts keep identities.

@@ -241,3 +241,16 @@ func (m *models) Forward(ctx context.Context, route chat.Route, body func(chat.T
 	}
 	return m.gateway.Do(ctx, call)
 }
+
+// chatSettings implements ops.ChatConfig.
+type chatSettings struct{ p *Platform }
+
+// Window implements ops.ChatConfig: enough for any model of today, and a bound.
+func (chatSettings) Window() int64 { return 24_000 }
+
+// Builtin implements ops.ChatConfig. A name that nobody knows is not the
+// assistant's: the call that follows says so.
+func (c chatSettings) Builtin(model string) bool {
+	targets, err := c.p.models.state.Load().config.Resolve(model)
+	return err == nil && targets[0].Builtin()
+}

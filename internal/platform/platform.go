@@ -284,16 +284,10 @@ func (p *Platform) bind() {
 			Annotations: operate.Annotations(p.clusters, p.backends.Silences), Now: p.o.Now,
 		},
 		Version: p.o.Version.Version, Gateway: services{p.gateway, p.runtime}, Sessions: p.sessions,
-		Chat: window{}, Accounts: p.identity, Audit: p.audit, Provider: providers{p},
+		Chat: chatSettings{p}, Redact: p.o.Redact, Accounts: p.identity, Audit: p.audit, Provider: providers{p},
 		Status: p.status, Now: p.o.Now,
 	})
 }
-
-// window is how much of a conversation goes with a question.
-type window struct{}
-
-// Window implements ops.ChatConfig: enough for any model of today, and a bound.
-func (window) Window() int64 { return 24_000 }
 
 // API serves the operations under /api/v1/.
 func (p *Platform) API() http.Handler { return p.registry }

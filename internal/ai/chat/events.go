@@ -15,6 +15,7 @@ const (
 	EventDelta    = "delta"
 	EventTool     = "tool"
 	EventEvidence = "evidence"
+	EventNotice   = "notice" // of who asks, not of the upstream: Events yields none
 	EventUsage    = "usage"
 	EventDone     = "done"
 	EventError    = "error"

@@ -194,6 +194,7 @@ func (l *lineEnd) Close() error {
 func (c *chatCommand) stream(ctx context.Context, caller op.Caller, q api.ChatInput, w io.Writer) (answer, error) {
 	a := answer{Tools: []api.ChatTool{}, Evidence: []api.Evidence{}}
 	var b strings.Builder
+	looks := len(q.Tools) == 0 // calls of tools are the platform's own then, each whole
 	for e, err := range api.ChatAsk.Each(ctx, caller, q) {
 		if err != nil {
 			return a, err
@@ -211,8 +212,24 @@ func (c *chatCommand) stream(ctx context.Context, caller op.Caller, q api.ChatIn
 			}
 		case "tool":
 			a.addTool(e.Tool)
+			if w != nil && looks {
+				if err := flush(w); err != nil {
+					return a, err
+				}
+				c.f.Say("The model asks for %s.", toolLine(*e.Tool))
+			}
 		case "evidence":
 			a.Evidence = append(a.Evidence, e.Evidence...)
+			if w != nil && looks && len(a.Tools) > 0 {
+				for _, v := range e.Evidence {
+					c.f.Say("  the same for you: %s", term.SafeLine(v.Command))
+				}
+			}
+		case "notice":
+			if err := flush(w); err != nil {
+				return a, err
+			}
+			c.f.Say("note: %s", term.SafeLine(e.Text))
 		case "usage":
 			a.Usage = e.Usage
 		case "done":
@@ -223,12 +240,30 @@ func (c *chatCommand) stream(ctx context.Context, caller op.Caller, q api.ChatIn
 		}
 	}
 	a.Answer = b.String()
-	if w != nil && len(a.Tools) > 0 {
+	if w != nil && !looks {
 		for _, t := range a.Tools {
-			c.f.Say("The model asks for the tool %s(%s).", t.Name, t.Arguments)
+			c.f.Say("The model asks for the tool %s.", toolLine(t))
 		}
 	}
 	return a, nil
+}
+
+// toolLine is a call of a tool in one line.
+func toolLine(t api.ChatTool) string {
+	const most = 300
+	line := term.SafeLine(t.Name + "(" + t.Arguments + ")")
+	if len(line) > most {
+		line = strings.ToValidUTF8(line[:most], "") + "…"
+	}
+	return line
+}
+
+// flush shows what a writer holds back, before something else is said.
+func flush(w io.Writer) error {
+	if f, ok := w.(interface{ Flush() error }); ok {
+		return f.Flush()
+	}
+	return nil
 }
 
 // addTool joins the parts of a tool call, which comes in pieces by index.

@@ -77,6 +77,18 @@ func (m *markdown) Close() error {
 	if err := m.safe.Close(); err != nil {
 		return err
 	}
+	return m.rest()
+}
+
+// Flush shows what is there, as if it were whole.
+func (m *markdown) Flush() error {
+	if err := m.safe.Flush(); err != nil {
+		return err
+	}
+	return m.rest()
+}
+
+func (m *markdown) rest() error {
 	if rest := m.text.String(); strings.TrimSpace(rest) != "" {
 		m.text.Reset()
 		return m.show(rest)

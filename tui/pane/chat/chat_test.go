@@ -94,11 +94,12 @@ func TestAnAnswerAsItComes(t *testing.T) {
 	comes(p, delta("small.\n\n- one\n- two"), api.ChatEvent{Type: "tool", Tool: &api.ChatTool{Index: 0, Name: "logs_search", Arguments: `{"query":"err`}})
 	require.Contains(t, view(p, 80, 20), "⚙ the model asks for logs_search")
 	comes(p, api.ChatEvent{Type: "tool", Tool: &api.ChatTool{Index: 0, Arguments: `or","limit":5}`}},
+		api.ChatEvent{Type: "notice", Text: "asked once more\x1b[2J without tools"},
 		api.ChatEvent{Type: "evidence", Evidence: []api.Evidence{{Source: "logs", ID: "1", Command: "aictl logs error --service chat"}}},
 		api.ChatEvent{Type: "done", Model: "aictl-ops", Finish: "stop", Usage: &api.ChatUsage{InputTokens: 7, OutputTokens: 30}})
 	ends(p, nil)
 	got := view(p, 80, 20)
-	for _, want := range []string{"▸ why", "• one", "• two", "aictl-ops", "37 tokens", "evidence: 1 — e lists it", "⚙ aictl logs"} {
+	for _, want := range []string{"▸ why", "• one", "• two", "aictl-ops", "37 tokens", "evidence: 1 — e lists it", "⚙ aictl logs", "asked once more"} {
 		require.Contains(t, got, want)
 	}
 	require.NotContains(t, got, "answering")

@@ -24,6 +24,7 @@ type turn struct {
 
 	tools    []api.ChatTool
 	evidence []api.Evidence
+	notices  []string // about how the answer came
 	usage    *api.ChatUsage
 	model    string
 	finish   string
@@ -66,6 +67,8 @@ func (t *turn) take(e api.ChatEvent) {
 		t.addTool(e.Tool)
 	case "evidence":
 		t.evidence = append(t.evidence, e.Evidence...)
+	case "notice":
+		t.notices = append(t.notices, e.Text)
 	case "usage":
 		t.usage = e.Usage
 	case "done":

@@ -171,6 +171,9 @@ func (p *Pane) drawTurn(t *turn, width int) []string {
 		}
 		out = append(out, th.Info.Render(widget.Cut(term.SafeLine(line), width)))
 	}
+	for _, notice := range t.notices {
+		out = append(out, wrapped(th.Warn, term.SafeLine(bounded(notice)), width)...)
+	}
 	out = append(out, t.answerLines(width, th.Name, th.Name != theme.Mono)...)
 	switch {
 	case t.err != nil:

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"github.com/aictl/aictl/internal/fail"
 )
@@ -38,11 +37,29 @@ func (a *Assistant) Ask(ctx context.Context, turns []Turn) (Answer, error) {
 		return Answer{}, fail.Wrap(fail.CodeOf(err), err, "reading the services")
 	}
 	w := &writer{services: services, a: a, plan: Understand(turns, services)}
-	if w.plan.Unknown != "" {
-		w.unknownService()
-		return w.answer(), nil
+	switch w.plan.Intent {
+	case Why, Firing, LogLines, Deployed, Changed: // what no service is may be known to them
+	default:
+		if w.plan.Unknown != "" {
+			w.unknownService()
+			return w.answer(), nil
+		}
 	}
 	switch w.plan.Intent {
+	case Firing:
+		w.firing(ctx)
+	case LogLines:
+		w.logs(ctx)
+	case Deployed:
+		w.deployed(ctx)
+	case Changed:
+		w.changed(ctx)
+	case Handover:
+		w.handoff(ctx)
+	case Measured:
+		w.measured(ctx)
+	case Secrecy:
+		w.overdue(ctx)
 	case Running:
 		w.running()
 	case IsHealthy:
@@ -66,6 +83,9 @@ func (a *Assistant) Ask(ctx context.Context, turns []Turn) (Answer, error) {
 	default:
 		err = w.howTo(ctx, false)
 	}
+	if err == nil { // the caller is gone, or has waited long enough
+		err = ctx.Err()
+	}
 	if err != nil {
 		return Answer{}, fail.Wrap(fail.CodeOf(err), err, "reading the platform's state")
 	}
@@ -78,7 +98,9 @@ type writer struct {
 	plan     Plan
 	services []Service
 	text     strings.Builder
-	evidence []Evidence
+	// explained says that a cause was named: the figures are no verdict then.
+	explained bool
+	evidence  []Evidence
 }
 
 func (w *writer) say(format string, args ...any) {
@@ -87,6 +109,9 @@ func (w *writer) say(format string, args ...any) {
 
 // cite adds evidence, each once.
 func (w *writer) cite(source, id, command string) {
+	if !shown(command) {
+		command = ""
+	}
 	e := Evidence{Source: source, ID: id, Command: command}
 	for _, old := range w.evidence {
 		if old == e {
@@ -98,12 +123,15 @@ func (w *writer) cite(source, id, command string) {
 
 func (w *writer) answer() Answer {
 	text := strings.TrimRight(w.text.String(), "\n")
+	for strings.Contains(text, "\n\n\n") {
+		text = strings.ReplaceAll(text, "\n\n\n", "\n\n")
+	}
 	if len(w.evidence) > 0 {
 		text += "\n\nEvidence:"
 		for _, e := range w.evidence {
-			text += fmt.Sprintf("\n- %s %s", e.Source, e.ID)
+			text += fmt.Sprintf("\n- %s %s", e.Source, identifier(e.ID))
 			if e.Command != "" {
-				text += ": `" + e.Command + "`"
+				text += ": " + code(e.Command)
 			}
 		}
 	}
@@ -111,35 +139,6 @@ func (w *writer) answer() Answer {
 		w.evidence = []Evidence{}
 	}
 	return Answer{Text: text + "\n", Evidence: w.evidence, Plan: w.plan}
-}
-
-// quote shows foreign text as data: one line in a code span, without control,
-// format and bidirectional characters, and not more than 200 characters.
-func quote(s string) string {
-	const most = 200
-	out := []rune{}
-	space := true
-	for _, r := range s {
-		switch {
-		case r == '`':
-			r = '\''
-		case r == unicode.ReplacementChar, !unicode.IsPrint(r):
-			r = ' '
-		}
-		if r == ' ' && space {
-			continue
-		}
-		space = r == ' '
-		if out = append(out, r); len(out) == most {
-			out = append(out, '…')
-			break
-		}
-	}
-	text := strings.TrimSpace(string(out))
-	if text == "" {
-		return "(no message)"
-	}
-	return "`" + text + "`"
 }
 
 func count(n int64, one string) string {
@@ -156,6 +155,9 @@ func count(n int64, one string) string {
 func span(d time.Duration) string {
 	switch {
 	case d >= 48*time.Hour:
+		if int(d.Hours())%24 == 0 {
+			return fmt.Sprintf("%dd", int(d.Hours())/24)
+		}
 		return fmt.Sprintf("%dd%dh", int(d.Hours())/24, int(d.Hours())%24)
 	case d >= time.Hour:
 		if m := int(d.Minutes()) % 60; m != 0 {

@@ -24,6 +24,7 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // state is a platform with one service in trouble.
 type state struct {
+	ops
 	err      error
 	failures []Failure
 }

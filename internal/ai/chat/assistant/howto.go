@@ -19,15 +19,22 @@ func (w *writer) help() {
 	for _, q := range []string{
 		"what is running?", "is predict healthy?", "why is chat slow?", "any errors?", "how many requests and tokens?",
 		"which version is this?", "who am I?", "what can predict do?", "how do I forecast a series?",
+		"what is firing?", "who has the alert on predict?", "what is broken and what do I do?",
+		"show the errors of predict", "new log patterns of chat", "what was deployed?", "is a rollout in flight?",
+		"what changed in the last 2h?", "what do I need to know?", "which secrets are overdue?", "`sum by (service) (rate(aictl_gateway_requests_total[5m]))`",
 	} {
 		w.say("- %s", q)
 	}
-	w.say("\nThe services are: %s.", w.names())
+	w.say("\nI read as you, and what you may not read I may not; I change nothing. Say *and predict?* or *and today?* to ask again about another service or time.")
+	w.say("The services are: %s.", w.names())
 	w.cite("services", "list", "aictl services list")
 	w.cite("commands", "all", "aictl commands")
 }
 
 func (w *writer) offTopic() {
+	if w.plan.Aim == AimAct {
+		w.say("I only read, and change nothing. The commands that change things are listed by `aictl commands`, and each says what it would do with `--dry-run=server`.\n")
+	}
 	w.say("I am not a language model; I answer questions about this platform, and found nothing in its state or its manual that answers this.")
 	w.say("\nAsk for example: *what is running?*, *is chat healthy?*, *how do I forecast a series?*")
 	w.say("For other questions configure an upstream with OpenAI's API (Ollama, vLLM, llama.cpp or any other) in the server's configuration, then check it: `aictl providers test`.")
@@ -79,6 +86,9 @@ func (w *writer) howTo(ctx context.Context, asked bool) error {
 		return nil
 	}
 	w.plan.Intent = HowTo
+	if w.plan.Aim == AimAct {
+		w.say("I only read, and change nothing. What does it is yours to run:\n")
+	}
 	if page != nil {
 		w.say("The manual says under **%s**:\n\n%s\n", page.title, page.excerpt())
 		w.cite("manual", page.id(), "")

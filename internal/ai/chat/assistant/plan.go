@@ -23,6 +23,13 @@ const (
 	Operations Intent = "operations" // what can X do?
 	Describe   Intent = "describe"   // what is X?
 	Help       Intent = "help"       // what can you do?
+	Firing     Intent = "alerts"     // what is firing, and who has it?
+	LogLines   Intent = "logs"       // what do the logs say?
+	Deployed   Intent = "deploy"     // what was deployed, is a rollout in flight?
+	Changed    Intent = "changes"    // what changed?
+	Handover   Intent = "handoff"    // what do I need to know?
+	Measured   Intent = "metrics"    // `PROMQL`
+	Secrecy    Intent = "secrets"    // which secrets are overdue?
 	OffTopic   Intent = "off"        // anything else
 )
 
@@ -31,10 +38,17 @@ type Plan struct {
 	Intent Intent
 	// Service is the name of the service asked about; empty is all of them.
 	Service string
-	// Unknown is a name that was asked about and that no service has.
+	// Unknown is a name that was asked about and that no service has; alerts,
+	// workloads and logs may have it.
 	Unknown string
 	// Query is what the manual is searched for.
 	Query string
+	// Aim is which of the intent's answers is wanted.
+	Aim Aim
+	// Window is the stretch of time that is asked about.
+	Window Window
+	// Text is what is looked for: words in the logs, or the expression.
+	Text string
 }
 
 // maxQuestion bounds what is read of one message, in bytes.
@@ -58,7 +72,15 @@ func Understand(turns []Turn, services []Service) Plan {
 				continue
 			}
 			if before, k := understand(turns[i].Text, services); k != fragment && before.Intent != OffTopic && before.Intent != Help {
-				before.Service, before.Unknown = p.Service, p.Unknown
+				switch {
+				case p.Service != "" || p.Unknown != "":
+					before.Service, before.Unknown = p.Service, p.Unknown
+				case k == pronoun:
+					before.Service = lastNamed(turns[:i], services)
+				}
+				if p.Window != (Window{}) {
+					before.Window = p.Window
+				}
 				return before
 			}
 		}
@@ -118,6 +140,9 @@ const (
 
 var fillers = of("and what about how of for with the is also then or now please a an so but same too")
 
+// fillerWords are the fillers, and what stands before a stretch of time.
+var fillerWords = strings.Fields("and what about how of for with the is also then or now please a an so but same too in since during over from last past")
+
 func understand(text string, services []Service) (Plan, form) {
 	text = limit(text, maxQuestion)
 	raw := words(text)
@@ -135,10 +160,16 @@ func understand(text string, services []Service) (Plan, form) {
 		word = correct(word)
 		w, rest = append(w, word), append(rest, word)
 	}
+	if p.Text = expression(text, services); p.Text != "" {
+		p.Intent, p.Service = Measured, ""
+		return p, complete
+	}
 	if len(raw) == 0 {
 		p.Intent = Help
 		return p, complete
 	}
+	var timeless []string
+	p.Window, timeless = windowOf(rest)
 	kind := complete
 	if p.Service == "" && (pronouns.any(rest) || hasAny(rest, "that service", "this service", "the service", "that one", "this one")) {
 		kind = pronoun
@@ -147,17 +178,55 @@ func understand(text string, services []Service) (Plan, form) {
 		p.Intent = Describe
 		return p, fragment
 	}
+	if fillers[w[0]] && p.Service == "" && fragmentary(&p, timeless) {
+		p.Intent = OffTopic
+		return p, fragment
+	}
 	p.Intent = intentOf(w, rest, p.Service != "" || kind == pronoun)
 	if p.Service == "" && p.Intent != HowTo && p.Intent != OffTopic {
 		p.Service = byOperation(rest, services)
+	}
+	p.Aim = aimOf(p.Intent, w, rest)
+	if p.Intent == LogLines {
+		p.Text = searched(text)
 	}
 	if p.Service == "" && kind == complete {
 		switch p.Intent {
 		case IsHealthy, Why, Operations, Failures, Used:
 			p.Unknown = unknown(rest)
+		case Firing, LogLines, Deployed, Changed:
+			p.Unknown = unknown(without(timeless, words(p.Text)))
+		case Versions: // of what the engines run
+			if hasAny(w, "version of", "versions of", "release of", "build of", "version does") {
+				if p.Unknown = unknown(rest); p.Unknown != "" {
+					p.Intent = Deployed
+				}
+			}
 		}
+		p.Unknown = asWritten(text, p.Unknown)
+	}
+	if p.Intent == LogLines && p.Text == "" && searches(w) {
+		p.Text, p.Unknown = asWritten(text, unknown(timeless)), ""
 	}
 	return p, kind
+}
+
+// fragmentary says that a question without a service is only a stretch of time
+// or one more name ("and today?", "and web?").
+func fragmentary(p *Plan, timeless []string) bool {
+	names := without(timeless, fillerWords)
+	switch {
+	case len(names) == 0:
+		return p.Window != (Window{})
+	case len(names) == 1 && len(names[0]) >= 3 && !known(names[0]):
+		p.Unknown = asWritten(p.Query, names[0])
+		return true
+	}
+	return false
+}
+
+func without(w, drop []string) []string {
+	return slices.DeleteFunc(slices.Clone(w), func(s string) bool { return slices.Contains(drop, s) })
 }
 
 // intentOf is the rules, most particular first. w is the question, rest is w
@@ -172,6 +241,11 @@ func intentOf(w, rest []string, named bool) Intent {
 		return Help
 	case hasAny(w, "who am i", "whoami", "my account", "my role", "my roles", "my permissions", "am i logged", "am i signed", "am i authenticated", "am i admin", "what user am i", "which user am i", "which account", "my identity", "what am i allowed", "my rights"):
 		return WhoAmI
+	}
+	if i, ok := early(w, rest); ok {
+		return i
+	}
+	switch {
 	case hasAny(w, "how many", "how much") && (usageWords.any(rest) || named && !errorWords.any(rest)):
 		return Used
 	case hasAny(w, "how many") && errorWords.any(rest):
@@ -181,6 +255,11 @@ func intentOf(w, rest []string, named bool) Intent {
 	case hasAny(w, "how do i", "how can i", "how do you", "how do we", "how can we", "how to", "how would i", "how should i", "how does one", "how does the", "where do i", "where can i", "where is the", "what command", "which command", "what is the command", "what flag", "which flag", "steps to", "i want to", "i would like to", "i need to", "show me how", "can i", "is there a way", "example of", "examples of", "in the manual", "what does the"),
 		first == "how" && len(w) > 1 && !of("is are was many much long slow healthy fast")[w[1]] && !named:
 		return HowTo
+	}
+	if i, ok := operational(w, rest, named); ok {
+		return i
+	}
+	switch {
 	case versionWords.any(rest), hasAny(w, "how long"), hasAny(w, "since when"), hasAny(w, "when did") && has(w, "start"):
 		return Versions
 	case whyWords.any(rest), hasAny(w, "how fast", "response time", "response times", "so long", "going on with", "happening with", "the matter"):
@@ -223,6 +302,9 @@ func serviceOf(word string, services []Service) string {
 	if known(word) {
 		return ""
 	}
+	if part := partOf(word, names); part != "" {
+		return part
+	}
 	for _, n := range names {
 		if len(n) >= 4 && strings.HasPrefix(word, n) && of("s or ion ions er ing -service")[word[len(n):]] {
 			return n
@@ -232,6 +314,22 @@ func serviceOf(word string, services []Service) string {
 		return near
 	}
 	return ""
+}
+
+// partOf is the only name that has word between its dashes: checkout is
+// demo-checkout.
+func partOf(word string, names []string) string {
+	found := ""
+	for _, n := range names {
+		if len(word) < 4 || !slices.Contains(strings.Split(n, "-"), word) {
+			continue
+		}
+		if found != "" {
+			return ""
+		}
+		found = n
+	}
+	return found
 }
 
 // byOperation is the service that has the operation named in the question.

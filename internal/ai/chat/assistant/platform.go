@@ -3,10 +3,11 @@
 //
 // It promises that the same question about the same state has the same answer,
 // that each claim carries Evidence with the command that shows it again, that
-// text from the platform's state (error messages above all) is quoted as data
-// and never acted on, and that it says plainly that it is not a language model
-// where it cannot answer. It only reads. It does not call models, keep
-// conversations or know the wire format.
+// text from the platform's state (error messages, alerts and log lines above
+// all) is quoted as data and never acted on, that what was refused or did not
+// answer is named and never taken for nothing, and that it says plainly that it
+// is not a language model where it cannot answer. It only reads. It does not
+// call models, keep conversations or know the wire format.
 package assistant
 
 import (
@@ -30,6 +31,7 @@ type Platform interface {
 	Commands(ctx context.Context) ([]Command, error)
 	// Docs is the manual: Markdown files. It may be nil.
 	Docs() fs.FS
+	Ops
 }
 
 // Service is one service that the platform runs.
@@ -109,7 +111,10 @@ type Turn struct {
 
 // Evidence is where a claim comes from, and how to see it again.
 type Evidence struct {
-	Source  string `json:"source"` // services, health, errors, usage, version, commands, manual
+	// Source is services, health, errors, usage, version, identity, commands,
+	// manual, or the operation: alerts, why, logs, deployments, changes,
+	// handoff, metrics, secrets.
+	Source  string `json:"source"`
 	ID      string `json:"id"`
 	Command string `json:"command,omitempty"`
 }

@@ -109,8 +109,9 @@ func line(h Health) string {
 		ms(h.P50), ms(h.P95), ms(h.P99))
 }
 
-// why gives the facts that explain slowness and failure, the strongest first.
-func (w *writer) why(ctx context.Context) error {
+// figuresWhy gives the facts that explain slowness and failure, the strongest
+// first.
+func (w *writer) figuresWhy(ctx context.Context) error {
 	all, err := w.figures(ctx)
 	if err != nil {
 		return err
@@ -150,7 +151,9 @@ func (w *writer) why(ctx context.Context) error {
 		w.say("- %s\n", line(h))
 	}
 	if !found {
-		w.say("Nothing is wrong that I can see with %s: every state is ready, no breaker is open, nothing waits and nothing failed.\n", orAll(w.plan.Service))
+		if !w.explained {
+			w.say("Nothing is wrong that I can see with %s: every state is ready, no breaker is open, nothing waits and nothing failed.\n", orAll(w.plan.Service))
+		}
 		for _, h := range all {
 			w.say("- **%s**: %s", h.Name, line(h))
 		}
@@ -254,6 +257,7 @@ func (w *writer) version(ctx context.Context) error {
 				w.cite("services", s.Name, "aictl services describe "+s.Name)
 			}
 		}
+		w.revision(ctx)
 	}
 	v, err := w.a.platform.Version(ctx)
 	if err != nil {

@@ -98,7 +98,7 @@ went gone gets got getting everyone anyone someone nobody everybody`)
 // vocabulary is every keyword: a typo is corrected to one of them.
 var vocabulary = func() []string {
 	seen, out := set{}, []string{}
-	for _, s := range []set{whyWords, errorWords, usageWords, versionWords, opWords, healthWords, runWords, manualWords} {
+	for _, s := range []set{whyWords, errorWords, usageWords, versionWords, opWords, healthWords, runWords, manualWords, alertWords, causeWords, deployWords, changeWords, secretWords} {
 		for w := range s {
 			if len(w) >= 5 && !seen[w] {
 				seen[w] = true
@@ -111,6 +111,11 @@ var vocabulary = func() []string {
 
 func known(w string) bool {
 	for _, s := range []set{plain, whyWords, errorWords, usageWords, versionWords, opWords, healthWords, runWords, aboutWords, manualWords, offWords, pronouns} {
+		if s[w] {
+			return true
+		}
+	}
+	for _, s := range opsKnown {
 		if s[w] {
 			return true
 		}

@@ -15,7 +15,7 @@ import (
 // The models of the scripted upstream. Any other name echoes too, but for the
 // faults.
 const (
-	Echo          = "echo"           // answers "echo: " and the last user message
+	Echo          = "echo"           // answers "echo: " and the last user message, or calls a tool that asks for a city
 	FaultStatus   = "fault-"         // and a status, such as fault-500 or fault-429
 	FaultHang     = "fault-hang"     // never answers
 	FaultSlow     = "fault-slow"     // the first byte after Upstream.Slow
@@ -43,6 +43,8 @@ type Upstream struct {
 	Delay, Slow time.Duration
 	// Context is how many bytes of messages are taken; 0 is no limit.
 	Context int
+	// Script, where set, decides what is answered in place of the echo.
+	Script func(Asked) Said
 
 	calls atomic.Int64
 	mu    sync.Mutex
@@ -59,16 +61,41 @@ func (u *Upstream) LastBody() []byte {
 	return append([]byte(nil), u.last...)
 }
 
+// Asked is what a Script sees of a request.
+type Asked struct {
+	Tools    []string // their names
+	Messages []AskedMessage
+}
+
+// AskedMessage is one message; Call is what it answers where its role is tool.
+type AskedMessage struct{ Role, Text, Call string }
+
+// Last is the newest message.
+func (a Asked) Last() AskedMessage { return a.Messages[len(a.Messages)-1] }
+
+// Said is the answer of a Script: text, then calls of tools.
+type Said struct {
+	Text  string
+	Calls []SaidCall
+}
+
+// SaidCall asks for a tool.
+type SaidCall struct{ ID, Name, Arguments string }
+
 type ask struct {
 	Model    string `json:"model"`
 	Stream   bool   `json:"stream"`
 	Messages []struct {
 		Role    string `json:"role"`
 		Content any    `json:"content"`
+		Call    string `json:"tool_call_id"`
 	} `json:"messages"`
 	Tools []struct {
 		Function struct {
-			Name string `json:"name"`
+			Name       string `json:"name"`
+			Parameters struct {
+				Properties map[string]any `json:"properties"`
+			} `json:"parameters"`
 		} `json:"function"`
 	} `json:"tools"`
 	Format *struct {
@@ -204,12 +231,16 @@ func (u *Upstream) complete(w http.ResponseWriter, r *http.Request, a ask) {
 	var tools []any
 	finish := "stop"
 	switch {
+	case u.Script != nil:
+		if text, tools = u.script(a); tools != nil {
+			finish = "tool_calls"
+		}
 	case a.Format != nil && a.Format.Type == "json_schema":
 		b, _ := json.Marshal(example(a.Format.Schema.Schema))
 		text = string(b)
 	case a.Format != nil && a.Format.Type == "json_object":
 		text = `{"ok":true}`
-	case len(a.Tools) > 0:
+	case len(a.Tools) > 0 && takesCity(a.Tools[0].Function.Parameters.Properties):
 		text, finish = "", "tool_calls"
 		tools = []any{map[string]any{
 			"index": 0, "id": "call_1", "type": "function",
@@ -235,6 +266,38 @@ func (u *Upstream) complete(w http.ResponseWriter, r *http.Request, a ask) {
 		"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": a.Model, "usage": usage,
 		"choices": []any{map[string]any{"index": 0, "message": message, "finish_reason": finish}},
 	})
+}
+
+// takesCity: a tool that does not say what it takes may take anything.
+func takesCity(properties map[string]any) bool {
+	return properties == nil || properties["city"] != nil
+}
+
+// script plays the script; each call goes in two parts where it is streamed.
+func (u *Upstream) script(a ask) (string, []any) {
+	var in Asked
+	for _, t := range a.Tools {
+		in.Tools = append(in.Tools, t.Function.Name)
+	}
+	for _, m := range a.Messages {
+		text, _ := m.Content.(string)
+		in.Messages = append(in.Messages, AskedMessage{Role: m.Role, Text: text, Call: m.Call})
+	}
+	out := u.Script(in)
+	var tools []any
+	for i, c := range out.Calls {
+		first, rest := c.Arguments[:len(c.Arguments)/2], c.Arguments[len(c.Arguments)/2:]
+		if !a.Stream {
+			first, rest = c.Arguments, ""
+		}
+		tools = append(tools, map[string]any{
+			"index": i, "id": c.ID, "type": "function", "function": map[string]any{"name": c.Name, "arguments": first},
+		})
+		if rest != "" {
+			tools = append(tools, map[string]any{"index": i, "function": map[string]any{"arguments": rest}})
+		}
+	}
+	return out.Text, tools
 }
 
 func (u *Upstream) stream(w http.ResponseWriter, r *http.Request, a ask, text string, tools []any, finish string, usage map[string]any) {
