@@ -398,7 +398,8 @@ func TestFollowedLogsReplay(t *testing.T) {
 func TestTwoContextsReplay(t *testing.T) {
 	b, other := newBench(t, recordedLogs, ""), newBench(t, "", "")
 	person := b.alone()
-	for name, one := range map[string]*bench{"prod": b, "away": other} {
+	for i, one := range []*bench{b, other} {
+		name := []string{"prod", "away"}[i]
 		_, errs, code := person.run("", "context", "set", name, "server="+one.env["AICTL_SERVER"], "namespace=shop")
 		require.Zero(t, code, errs)
 		_, errs, code = person.run(one.env["AICTL_TOKEN"]+"\n", "login", "--context", name)
