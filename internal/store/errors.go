@@ -51,10 +51,15 @@ func (s *Store) translate(err error) error {
 }
 
 func (s *Store) translateSQLite(err error, code int) error {
+	if code == lib.SQLITE_IOERR_SHMSIZE {
+		// The index of the write-ahead log cannot grow: the disk is full. The
+		// index holds nothing that is not in the log, so nothing is in doubt.
+		code = lib.SQLITE_FULL
+	}
 	switch code & 0xff {
 	case lib.SQLITE_FULL:
 		return fail.New(fail.Unavailable, "the disk of the database %s is full; reading goes on", s.path).
-			Hint("free some space: writes go on by themselves")
+			Hint("free some space: writes go on by themselves, and a server that did not start can be started")
 	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
 		return fail.Wrap(fail.Failed, err, "the database %s is damaged", s.path).
 			Hint("move it away and put a back-up in its place, or start with another --data-dir")

@@ -131,6 +131,18 @@ func TestFullDisk(t *testing.T) {
 	require.NoError(t, account(t.Context(), s, "bo"), "writes go on by themselves")
 }
 
+// TestFullDiskOfTheIndex: where a full disk stops the index of the write-ahead
+// log, SQLite calls it an error of the disk. It is a full disk all the same, and
+// does not end writing for good.
+func TestFullDiskOfTheIndex(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "aictl.db"))
+	err := s.translateSQLite(sql.ErrConnDone, 10|19<<8) // SQLITE_IOERR_SHMSIZE
+	require.Equal(t, fail.Unavailable, fail.CodeOf(err))
+	require.ErrorContains(t, err, "is full")
+	require.NoError(t, s.Ready(t.Context()))
+	require.NoError(t, account(t.Context(), s, "al"), "writes go on by themselves")
+}
+
 func TestNothingIsAcknowledgedAfterAFailedSync(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "aictl.db"))
 	require.NoError(t, account(t.Context(), s, "al"))

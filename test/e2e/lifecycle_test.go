@@ -8,9 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,11 +22,20 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/aictl/aictl/internal/api"
+	"github.com/aictl/aictl/internal/op"
 	"github.com/aictl/aictl/test/testbed"
 )
 
+// The goals for a start until /readyz and for the memory of a server that idles.
+// The bound of a start leaves room for a machine that stands still.
+const (
+	readyGoal, readyBound = 2 * time.Second, 4 * time.Second
+	idleFor, idleMiB      = 30 * time.Second, 250
+)
+
 // TestUpAndDown is the newcomer's path: up, again, answers, down, up again
-// with what was there before.
+// with what was there before, soon and in little memory.
 func TestUpAndDown(t *testing.T) {
 	p := testbed.Up(t)
 	require.Contains(t, p.Run(t, "up", "-o", "json"), p.URL, "a second start shows the one that runs")
@@ -31,17 +43,66 @@ func TestUpAndDown(t *testing.T) {
 	p.Run(t, "chat", "--session", "kept", "what is running?")
 	p.Run(t, "down")
 	p.Run(t, "down") // nothing to stop is no failure
-	p.Run(t, "up", "--listen", "127.0.0.1:0")
+	listen := strings.TrimPrefix(p.URL, "http://")
+	var starts []time.Duration
+	for i := range 3 {
+		if i > 0 {
+			p.Run(t, "down")
+		}
+		start := time.Now()
+		p.Run(t, "up", "--listen", listen)
+		testbed.Eventually(t, time.Minute, "it is ready", func(ctx context.Context) error {
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL+"/readyz", nil)
+			if err != nil {
+				return err
+			}
+			res, err := http.DefaultClient.Do(req)
+			if err != nil {
+				return err
+			}
+			defer res.Body.Close()
+			if res.StatusCode != http.StatusOK {
+				return errors.New(res.Status)
+			}
+			return nil
+		})
+		starts = append(starts, time.Since(start).Round(time.Millisecond))
+	}
 	require.Contains(t, p.Run(t, "sessions", "list", "-o", "json"), `"kept"`, "a session outlives a restart")
 	p.Run(t, "audit", "verify")
+
+	time.Sleep(idleFor) // what it holds when nobody asks anything
+	mib := residentMiB(t, decoded[struct{ Server struct{ PID int } }](t, p.Run(t, "status", "-o", "json")).Server.PID)
+	t.Logf("ready after %v, the goal for the best is %s; %d MiB resident after %s without work, the goal is %d MiB", starts, readyGoal, mib, idleFor, idleMiB)
+	require.LessOrEqual(t, slices.Min(starts), readyBound)
+	require.Positive(t, mib)
+	require.LessOrEqual(t, mib, int64(idleMiB))
+}
+
+// residentMiB is what a process has resident now.
+func residentMiB(t *testing.T, pid int) int64 {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	require.NoError(t, err)
+	for line := range strings.Lines(string(status)) {
+		if rest, is := strings.CutPrefix(line, "VmRSS:"); is {
+			kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			require.NoError(t, err)
+			return kib >> 10
+		}
+	}
+	require.FailNow(t, "the system does not say how much memory a process has")
+	return 0
+}
+
+// refused is an error document of the command line.
+type refused struct {
+	Type, Code, Message, Next string
+	Exit                      int
 }
 
 // refusal runs `aictl up` where it cannot work, and returns its error document.
-func refusal(t *testing.T, wrap []string, args ...string) (doc struct {
-	Type, Code, Message, Next string
-	Exit                      int
-},
-) {
+func refusal(t *testing.T, wrap []string, args ...string) (doc refused) {
 	t.Helper()
 	bin := testbed.Binaries(t)
 	_, env := testbed.Home(t, bin)
@@ -112,49 +173,55 @@ func TestUpWhereItCannot(t *testing.T) {
 	t.Run("full disk", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "data")
 		require.NoError(t, os.Mkdir(dir, 0o700))
-		mount := []string{
-			testbed.Find(t, "unshare"), "--mount", "--map-root-user", "sh", "-c",
-			fmt.Sprintf("mount -t tmpfs -o size=64k,mode=700 tmpfs %q && exec \"$@\"", dir), "sh",
+		saysFull(t, dir, refusal(t, onSmallDisk(t, dir, "size=64k", "true", ""), "--data-dir", dir, "--listen", "127.0.0.1:0"))
+	})
+	t.Run("disk that has become full", func(t *testing.T) {
+		// What an earlier start left, on a disk without a free block.
+		before, dir, after := t.TempDir(), filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "after")
+		for _, d := range []string{dir, after} {
+			require.NoError(t, os.Mkdir(d, 0o700))
 		}
-		refusal(t, mount, "--data-dir", dir, "--listen", "127.0.0.1:0")
+		one := startServer(t, config{dataDir: before})
+		kept, err := api.TokensCreate.Apply(t.Context(), one.client, api.TokenInput{TTL: op.Duration(time.Hour), Note: "kept"}, op.ApplyOptions{})
+		require.NoError(t, err)
+		_, err = api.SecretsSet.Apply(t.Context(), one.client, api.SecretSetInput{Ref: "vault:kept", Value: []byte("it")}, op.ApplyOptions{})
+		require.NoError(t, err)
+		one.process.Stop()
+		fill := fmt.Sprintf("cp -a %q/. %q && { cat /dev/zero >%q 2>/dev/null; true; }", before, dir, filepath.Join(dir, "ballast"))
+		wrap := onSmallDisk(t, dir, "size=64m", fill, fmt.Sprintf("rm %q && cp -a %q/. %q", filepath.Join(dir, "ballast"), dir, after))
+		saysFull(t, dir, refusal(t, wrap, "--data-dir", dir, "--listen", "127.0.0.1:0"))
+
+		// The same files where there is space.
+		again := startServer(t, config{dataDir: after, token: one.token})
+		report, err := api.AuditVerify.Call(t.Context(), again.client, api.None{})
+		require.NoError(t, err)
+		require.True(t, report.OK, "%+v", report)
+		tokens, err := api.TokensList.Call(t.Context(), again.client, api.TokenFilter{})
+		require.NoError(t, err)
+		require.True(t, slices.ContainsFunc(tokens, func(k api.Token) bool { return k.ID == kept.ID }), "the token is lost")
+		secret, err := api.SecretsGet.Call(t.Context(), again.client, api.SecretGetInput{Ref: "vault:kept", Reveal: true})
+		require.NoError(t, err)
+		require.Equal(t, "it", secret.Value)
+		soundState(t, again)
 	})
 }
 
-// TestReloadDropsNothing: SIGHUP while streams run; every one of them is whole.
-func TestReloadDropsNothing(t *testing.T) {
-	up := newUpstream(t)
-	up.pace.Store(int64(5 * time.Millisecond))
-	s := startServer(t, config{providers: []provider{{name: "main", url: up.URL}}})
-	a := newAsker(t, s.url, s.token, "echo-model")
-	var bad faults
-	var reloads sync.WaitGroup
-	done := make(chan struct{})
-	reloads.Go(func() {
-		tick := time.NewTicker(50 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-tick.C:
-				if err := syscall.Kill(s.process.PID(), syscall.SIGHUP); err != nil {
-					bad.add("SIGHUP: %v", err)
-				}
-			}
-		}
-	})
-	a.many(t.Context(), 2000, func(i int) bool { return i%2 == 0 }, func(i int, r result, err error) {
-		if err == nil {
-			err = r.check(words(fmt.Sprintf("s%d", i), streamWords))
-		}
-		if err != nil || !r.done {
-			bad.add("call %d: %v (status %d, %s)", i, err, r.status, r.failed)
-		}
-	})
-	close(done)
-	reloads.Wait()
-	bad.require(t)
-	require.NoError(t, s.process.Exited())
+// onSmallDisk runs a command where dir is a file system of a size of its own:
+// first is run before it, and last after it.
+func onSmallDisk(t *testing.T, dir, size, first, last string) []string {
+	t.Helper()
+	script := fmt.Sprintf("mount -t tmpfs -o %s,mode=700 tmpfs %q && %s && \"$@\"\nended=$?\n"+
+		"[ $ended = 0 ] && \"$1\" down >&2\n%s\nexit $ended\n", size, dir, first, last)
+	return []string{testbed.Find(t, "unshare"), "--mount", "--map-root-user", "sh", "-c", script, "sh"}
+}
+
+// saysFull requires that a refusal names the directory, what is the matter with
+// its disk, and what to do about it.
+func saysFull(t *testing.T, dir string, doc refused) {
+	t.Helper()
+	require.Contains(t, doc.Message, dir)
+	require.Regexp(t, "is full|no space left", doc.Message)
+	require.Regexp(t, "free .*space", doc.Next)
 }
 
 // TestStopEndsStreamsHonestly: SIGTERM while slow streams run; each is whole or

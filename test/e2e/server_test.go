@@ -21,6 +21,7 @@ import (
 // server is a running aictl-server.
 type server struct {
 	url, token string
+	file       string // its configuration
 	client     *client.Client
 	process    *testbed.Process
 }
@@ -78,7 +79,7 @@ func startServer(t testing.TB, cfg config) *server {
 		token = ready.Token
 	}
 	require.NotEmpty(t, token, "%s", line)
-	return &server{url: ready.URL, token: token, client: newClient(t, ready.URL, token), process: process}
+	return &server{url: ready.URL, token: token, file: file, client: newClient(t, ready.URL, token), process: process}
 }
 
 // yaml is the configuration file. JSON is YAML.

@@ -95,6 +95,9 @@ type Store struct {
 	mark   uint64     // numbers up to here are reserved on disk; guarded by mu
 	closed bool       // guarded by mu
 
+	days      days // guarded by mu
+	unwritten bool // the days changed since they were written; guarded by mu
+
 	seen     atomic.Uint64 // the last number that is in the engine
 	flushed  atomic.Uint64 // the last number that queries see
 	flushing sync.Mutex
@@ -140,11 +143,11 @@ func Open(o Options) (_ *Store, err error) {
 		return nil, fail.Wrap(fail.Failed, err, "opening the log store in %s", o.Dir).
 			Hint("move %s away to begin with an empty one", o.Dir)
 	}
-	highest, err := s.highest()
+	have, err := s.highest()
 	if err != nil {
 		return nil, fail.Wrap(fail.Failed, err, "reading the log store in %s", o.Dir)
 	}
-	if s.last, err = s.begin(highest); err != nil {
+	if s.last, err = s.begin(s.openDays(have)); err != nil {
 		return nil, err
 	}
 	s.seen.Store(s.last)
@@ -169,7 +172,10 @@ func (s *Store) Close() error {
 	s.closed = true
 	s.recent.close()
 	// A clean end leaves no hole in the numbers.
-	return errors.Join(guarded(s.engine.MustClose), s.reserve(s.last))
+	err := errors.Join(guarded(s.engine.MustClose), s.reserve(s.last))
+	s.unwritten = true // the numbers grew
+	s.keepDays()
+	return err
 }
 
 // guarded runs a part of the engine whose faults are panics.
@@ -196,13 +202,14 @@ func identity(path string) (string, error) {
 	return id, nil
 }
 
-// highest is the last number that the data has.
-func (s *Store) highest() (uint64, error) {
-	var most uint64
-	err := s.run(context.Background(), "* | stats max(`"+fieldNumber+"`) as n", time.Time{}, time.Time{}, func(r row) {
+// highest is the last number that each day of the data has.
+func (s *Store) highest() (map[day]uint64, error) {
+	most := map[day]uint64{}
+	err := s.run(context.Background(), "* | stats by (_time:1d) max(`"+fieldNumber+"`) as n", time.Time{}, time.Time{}, func(r row) {
 		var n uint64
-		if _, err := fmt.Sscan(r.get("n"), &n); err == nil {
-			most = max(most, n)
+		at, err := time.Parse(time.RFC3339Nano, r.get(fieldTime))
+		if _, nerr := fmt.Sscan(r.get("n"), &n); err == nil && nerr == nil {
+			most[dayOf(at)] = n
 		}
 	})
 	return most, err
@@ -261,6 +268,7 @@ func (s *Store) Ingest(ctx context.Context, entries []Entry) (Refused, error) {
 		e.settle()
 		s.last++
 		rows.MustAdd(logstorage.TenantID{}, e.Time.UnixNano(), e.fields(s.last), nil)
+		s.arrived(e.Time, s.last)
 		kept = append(kept, *e)
 		if rows.NeedFlush() {
 			if err := s.add(rows); err != nil {
@@ -275,6 +283,7 @@ func (s *Store) Ingest(ctx context.Context, entries []Entry) (Refused, error) {
 	s.stats.rows.Add(uint64(len(kept)))
 	s.seen.Store(s.last)
 	s.recent.add(kept, s.last)
+	s.keepDays()
 	return refused, nil
 }
 

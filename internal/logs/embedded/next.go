@@ -27,6 +27,8 @@ type position struct {
 	Number uint64    `json:"n"`
 	Until  uint64    `json:"until,omitempty"`
 	From   time.Time `json:"from,omitzero"`
+	// Gone is the last removal of a day that the tail knows of.
+	Gone uint64 `json:"gone,omitempty"`
 }
 
 func (p position) marshal() logs.Position {
@@ -50,6 +52,7 @@ func (s *Store) Next(ctx context.Context, q logs.Query, since logs.Position) (lo
 	fits := logs.Matcher(rule)
 	t := translate(q)
 	out := logs.Batch{Gaps: gaps}
+	begun, asked := p, false
 	for len(out.Entries) < limit {
 		list, last, whole := s.recent.after(p.Number, limit-len(out.Entries))
 		if whole && q.Raw != "" { // only the engine knows its own language
@@ -65,6 +68,7 @@ func (s *Store) Next(ctx context.Context, q logs.Query, since logs.Position) (lo
 			out.More = true
 			continue
 		}
+		asked = true
 		end := min(p.Number+stride, last)
 		found, err := s.numbers(ctx, t.query, p, end, fits)
 		if err != nil {
@@ -81,6 +85,10 @@ func (s *Store) Next(ctx context.Context, q logs.Query, since logs.Position) (lo
 		if !cutOff {
 			p.Number = end
 		}
+	}
+	if asked { // after the engine was: what it had then was not removed before
+		gaps, told := s.removed(begun)
+		out.Gaps, p.Gone = append(out.Gaps, gaps...), told
 	}
 	_, last, _ := s.recent.after(p.Number, 0)
 	out.More = p.Number < last
@@ -111,7 +119,8 @@ func (s *Store) position(ctx context.Context, q logs.Query, since logs.Position)
 		}
 		gaps = []api.LogGap{{From: p.From, To: s.o.Now(), Reason: "the log store's data is not that of the cursor: it was removed or restored"}}
 	}
-	p = position{Store: s.id, Until: last, From: q.From, Number: last}
+	_, told := s.removed(position{})
+	p = position{Store: s.id, Until: last, From: q.From, Number: last, Gone: told}
 	if err := s.flush(); err != nil {
 		return p, nil, err
 	}
