@@ -27,6 +27,8 @@ func TestKubectlPluginReadsLogs(t *testing.T) {
 	node := testbed.StartElasticsearch(t)
 	node.Do(t, http.MethodPut, "/_index_template/app", `{"index_patterns":["logs-*"],"data_stream":{},"priority":500,"template":{"mappings":`+ecsMapping+`}}`)
 	c.Front(t, ns, "elasticsearch-master", 9200, node.URL)
+	// The cluster is shared, and a Service is found from every namespace.
+	defer c.Kubectl(t, "delete", "service", "-n", ns, "elasticsearch-master")
 	me := asPlugin(t, c, "admin")
 	write := func(from, to int) {
 		var b bytes.Buffer

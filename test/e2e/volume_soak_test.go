@@ -201,6 +201,6 @@ func holdings(ctx context.Context, t *testing.T, s *server, long time.Duration) 
 			}
 		}
 		out["sockets"], out["files"] = append(out["sockets"], float64(sockets)), append(out["files"], float64(len(open)-sockets))
-		out["MiB"] = append(out["MiB"], testbed.MiB(t, s.process.PID()))
+		out["MiB"] = append(out["MiB"], testbed.OwnMiB(t, s.process.PID()))
 	}
 }

@@ -195,18 +195,24 @@ func cpuOf(t testing.TB, pid int) time.Duration {
 func (s *Screen) MiB(t testing.TB) float64 { t.Helper(); return MiB(t, s.Cmd.Process.Pid) }
 
 // MiB is what a process has resident now.
-func MiB(t testing.TB, pid int) float64 {
+func MiB(t testing.TB, pid int) float64 { t.Helper(); return statusMiB(t, pid, "VmRSS:") }
+
+// OwnMiB is MiB without the files that it has mapped, which are the kernel's to
+// take back.
+func OwnMiB(t testing.TB, pid int) float64 { t.Helper(); return statusMiB(t, pid, "RssAnon:") }
+
+func statusMiB(t testing.TB, pid int, name string) float64 {
 	t.Helper()
 	body, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	require.NoError(t, err)
 	for line := range strings.Lines(string(body)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if rest, ok := strings.CutPrefix(line, name); ok {
 			kib, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
 			require.NoError(t, err)
 			return kib / 1024
 		}
 	}
-	t.Fatal("the process has no VmRSS")
+	t.Fatalf("the process has no %s", name)
 	return 0
 }
 
