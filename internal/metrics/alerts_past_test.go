@@ -84,7 +84,9 @@ func TestShortAlertsOfALongWindow(t *testing.T) {
 		}
 		return b.String()
 	}
-	store := promqltest.LoadedStorage(t, "load 1m\n  "+strings.Join([]string{
+	// The first sample decides how old others may be, and series are loaded in
+	// no order: one at the beginning goes first.
+	store := promqltest.LoadedStorage(t, "load 1m\n  anchor 0\n\nload 1m\n  "+strings.Join([]string{
 		series("Flaps", [2]int{1001, 1003}, [2]int{3333, 3335}, [2]int{7777, 7779}),
 		series("Long", [2]int{2000, 2180}),
 		series("Lasts", [2]int{minutes - 300, minutes + 8}),
