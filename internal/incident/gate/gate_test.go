@@ -18,6 +18,7 @@ import (
 	"github.com/aictl/aictl/internal/logs/logstest"
 	"github.com/aictl/aictl/internal/metrics"
 	"github.com/aictl/aictl/internal/op"
+	"github.com/aictl/aictl/test/promengine"
 )
 
 // at is when the gates of the table look: half an hour after the first sample.
@@ -118,8 +119,8 @@ func TestQueryTruthTable(t *testing.T) {
 		{name: "503 on what was before, bad now", series: "errs 2x40", query: "errs < 1", fault: ofThePast, want: failed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := loaded(t, strings.Split(c.series, ";")...)
-			p.fault = c.fault
+			p := promengine.Load(t, strings.Split(c.series, ";")...)
+			p.Fault = c.fault
 			v, err := verdict(t.Context(), gate.Deps{Metrics: metricsOf(p), Now: clockAt(at)}, input(api.GateInput{Query: []string{c.query}, Missing: c.missing}))
 			require.NoError(t, err)
 			require.Equal(t, c.want, v.Verdict, v.Checks[0].Message)
@@ -175,7 +176,7 @@ func TestObjectiveTruthTable(t *testing.T) {
 		{"by expressions, no series", "other 0x40", byExpressions, inconclusive, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := loaded(t, strings.Split(c.series, ";")...)
+			p := promengine.Load(t, strings.Split(c.series, ";")...)
 			v, err := verdict(t.Context(), gate.Deps{Metrics: metricsOf(p), Now: clockAt(at)}, input(api.GateInput{SLO: []string{c.slo}}))
 			require.NoError(t, err)
 			require.Equal(t, c.want, v.Verdict, v.Checks[0].Message)
@@ -284,7 +285,7 @@ func TestLogsTruthTable(t *testing.T) {
 }
 
 func TestSeveralChecks(t *testing.T) {
-	p := loaded(t, "good 0x40", "bad 2x40")
+	p := promengine.Load(t, "good 0x40", "bad 2x40")
 	for _, c := range []struct {
 		queries []string
 		want    string
@@ -374,7 +375,7 @@ func TestAGateThatIsLeftEnds(t *testing.T) {
 
 func TestBaselineOfARollout(t *testing.T) {
 	// Rolled out 10 minutes ago; three times as slow since.
-	p := loaded(t, "lat 1x20 3x20")
+	p := promengine.Load(t, "lat 1x20 3x20")
 	d := gate.Deps{Metrics: metricsOf(p), Now: clockAt(at), Rolled: func(_ context.Context, name, ns string) (time.Time, error) {
 		if name != "web" || ns != "shop" {
 			return time.Time{}, fail.New(fail.NotFound, "no deployment %q", name)

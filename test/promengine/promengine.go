@@ -1,4 +1,7 @@
-package gate_test
+// Package promengine has a metrics.Querier over Prometheus's own engine and
+// storage, for tests of what is built on metrics: staleness, lookback, resets
+// and NaN are what they are there.
+package promengine
 
 import (
 	"context"
@@ -16,29 +19,29 @@ import (
 	"github.com/aictl/aictl/internal/metrics"
 )
 
-// prometheus is a metrics.Querier over Prometheus's own engine and storage, so
-// that staleness, lookback, resets and NaN are what they are there. Only what a
-// gate asks is answered.
-type prometheus struct {
+// Prometheus is a metrics.Querier. Only Instant and Range are answered.
+type Prometheus struct {
 	metrics.Querier
 	storage storage.Queryable
 	engine  *promql.Engine
-	// fault, when set, is asked before every question.
-	fault func(query string, at time.Time) error
+	// Fault, when set, is asked before every question; an error is its answer.
+	Fault func(query string, at time.Time) error
 }
 
-// loaded has the series in the notation of Prometheus's own tests, a sample a
-// minute from the epoch on.
-func loaded(t *testing.T, series ...string) *prometheus {
+// Load has the series in the notation of Prometheus's own tests, a sample a
+// minute from the epoch on. It is closed when the test ends.
+func Load(t testing.TB, series ...string) *Prometheus {
 	t.Helper()
-	store := promqltest.LoadedStorage(t, "load 1m\n  "+strings.Join(series, "\n  ")+"\n")
+	// The first sample decides how old others may be, and series are loaded in
+	// no order: one at the beginning goes first.
+	store := promqltest.LoadedStorage(t, "load 1m\n  anchor 0\n\nload 1m\n  "+strings.Join(series, "\n  ")+"\n")
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
-	return &prometheus{storage: store, engine: promqltest.NewTestEngine(t, false, 0, 1_000_000)}
+	return &Prometheus{storage: store, engine: promqltest.NewTestEngine(t, false, 0, 50_000_000)}
 }
 
-func (p *prometheus) ask(ctx context.Context, query string, at time.Time, make func() (promql.Query, error)) (metrics.Result, error) {
-	if p.fault != nil {
-		if err := p.fault(query, at); err != nil {
+func (p *Prometheus) ask(ctx context.Context, query string, at time.Time, make func() (promql.Query, error)) (metrics.Result, error) {
+	if p.Fault != nil {
+		if err := p.Fault(query, at); err != nil {
 			return metrics.Result{}, err
 		}
 	}
@@ -74,11 +77,13 @@ func (p *prometheus) ask(ctx context.Context, query string, at time.Time, make f
 	return out, nil
 }
 
-func (p *prometheus) Instant(ctx context.Context, query string, at time.Time) (metrics.Result, error) {
+// Instant implements metrics.Querier.
+func (p *Prometheus) Instant(ctx context.Context, query string, at time.Time) (metrics.Result, error) {
 	return p.ask(ctx, query, at, func() (promql.Query, error) { return p.engine.NewInstantQuery(ctx, p.storage, nil, query, at) })
 }
 
-func (p *prometheus) Range(ctx context.Context, query string, w metrics.Window) (metrics.Result, error) {
+// Range implements metrics.Querier.
+func (p *Prometheus) Range(ctx context.Context, query string, w metrics.Window) (metrics.Result, error) {
 	return p.ask(ctx, query, w.To, func() (promql.Query, error) {
 		return p.engine.NewRangeQuery(ctx, p.storage, nil, query, w.From, w.To, w.Step)
 	})
