@@ -97,9 +97,6 @@ func (o Options) offered(s *op.Spec) bool {
 	return true
 }
 
-// toolName is an operation's id as tools may be named.
-func toolName(id string) string { return strings.NewReplacer(".", "_", "-", "_").Replace(id) }
-
 func (o Options) add(s *mcp.Server, d op.Declaration) error {
 	spec := d.Describe()
 	if !o.offered(spec) {
@@ -120,7 +117,7 @@ func (o Options) add(s *mcp.Server, d op.Declaration) error {
 	object["type"] = "object"
 	no := false
 	t := &mcp.Tool{
-		Name: toolName(spec.ID), Title: spec.Summary, Description: describe(spec), InputSchema: object,
+		Name: spec.ToolName(), Title: spec.Summary, Description: describe(spec), InputSchema: object,
 		Annotations: &mcp.ToolAnnotations{Title: spec.Summary, ReadOnlyHint: !spec.Effect.Mutates(), IdempotentHint: spec.Idempotent, DestructiveHint: &no, OpenWorldHint: &no},
 	}
 	switch d := d.(type) {

@@ -95,7 +95,7 @@ func TestOnlyReadsUnlessToldOtherwise(t *testing.T) {
 	require.Greater(t, len(got), 40)
 	for _, d := range api.All() {
 		s := d.Describe()
-		_, there := got[toolName(s.ID)]
+		_, there := got[s.ToolName()]
 		require.Equal(t, withheld[s.ID] == "" && s.Effect == op.Read, there, s.ID)
 	}
 	for n, tool := range got {

@@ -74,7 +74,7 @@ func newToolbox(list []readTool, self op.Caller, redact func(string) string) (*t
 		if err := onlyReads(spec); err != nil {
 			return nil, err
 		}
-		name := toolName(spec.ID)
+		name := spec.ToolName()
 		parameters, err := t.parameters()
 		if err != nil {
 			return nil, fail.Wrap(fail.Internal, err, "the schema of the tool %s", name)
@@ -91,10 +91,6 @@ func newToolbox(list []readTool, self op.Caller, redact func(string) string) (*t
 	}
 	return b, nil
 }
-
-// toolName is an operation's id as tools may be named, and as the Model
-// Context Protocol's server names it.
-func toolName(id string) string { return strings.NewReplacer(".", "_", "-", "_").Replace(id) }
 
 func onlyReads(s *op.Spec) error {
 	if s.Effect != op.Read || s.Audited {
